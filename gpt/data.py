@@ -1,0 +1,247 @@
+"""Texts, their split into training and validation, and batches.
+
+Every text is UTF-8 with "\n" between lines. Its SHA-256 is its fingerprint: a run that names it can never be
+continued on another text by mistake.
+"""
+
+import codecs
+import hashlib
+import http.client
+import math
+import os
+import re
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gpt.config import DataConfig
+from gpt.home import home
+from gpt.seeding import generator
+from gpt.tokenizers import TextError, Tokenizer, build
+
+MAX_TEXT_BYTES = 20_000_000
+BUNDLED = Path(__file__).resolve().parent.parent / "data" / "tinyplays.txt"
+SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+SHAKESPEARE_BYTES = 1_115_394
+SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+SILENCE_SECONDS = 10.0  # longest wait for the next bytes of a download
+DOWNLOAD_SECONDS = 60.0  # longest download: a server that trickles must not hold a run for ever
+
+
+# ---- where texts come from
+
+
+def tinyplays(cfg: DataConfig) -> str:
+    """The bundled text: eight verse plays, 594,060 characters."""
+    return BUNDLED.read_text(encoding="utf-8")
+
+
+def tinyshakespeare(cfg: DataConfig) -> str:
+    """Tiny Shakespeare, 1,115,394 characters; downloaded on first use. Raises TextError."""
+    path = _texts() / "tinyshakespeare.txt"
+    if path.exists():
+        raw = path.read_bytes()
+        if _sha256(raw) != SHAKESPEARE_SHA256:
+            raise TextError(f"{path} is not tiny Shakespeare as published: delete it to download it again, "
+                            f"or use dataset = tinyplays, which is bundled.")
+        return raw.decode()
+    try:
+        raw = _download()
+    except (OSError, http.client.HTTPException, TextError) as error:
+        raise TextError(f"Tiny Shakespeare could not be downloaded: {str(error) or type(error).__name__}. "
+                        f"Use dataset = tinyplays, which is bundled, or save {SHAKESPEARE_URL} as {path}.") from error
+    _write(path, raw)
+    return raw.decode()
+
+
+def own(cfg: DataConfig) -> str:
+    """The imported text with the fingerprint `cfg.text`. Raises TextError if it is not on this machine."""
+    if not re.fullmatch("[0-9a-f]{64}", cfg.text):  # it becomes a file name: nothing else may pass
+        raise TextError(f"text = {cfg.text[:64]!r} is not the fingerprint of an imported text: import the text again, "
+                        f"or use dataset = tinyplays.")
+    path = _texts() / f"{cfg.text}.txt"
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise TextError(f"The text {cfg.text[:12]}... is not on this machine: own texts are never sent along. "
+                        f"Import it again, or use dataset = tinyplays.") from None
+    if _sha256(raw) != cfg.text:
+        raise TextError(f"{path} was changed after it was imported: import the text again.")
+    return raw.decode()
+
+
+DATASETS: dict[str, Callable[[DataConfig], str]] = {
+    "tinyplays": tinyplays,
+    "tinyshakespeare": tinyshakespeare,
+    "own": own,
+}
+
+
+def read_text(cfg: DataConfig) -> str:
+    """The text that `cfg` names. Raises TextError if it cannot be had."""
+    return DATASETS[cfg.dataset](cfg)
+
+
+def import_text(raw: bytes) -> str:
+    """Keeps a text on this machine and returns its fingerprint, the value of `DataConfig.text`.
+
+    A byte order mark is dropped and line ends become "\\n". Raises TextError, and keeps nothing, if the text is
+    empty, not UTF-8, binary, or larger than MAX_TEXT_BYTES (so that is one byte less than a caller need read).
+    """
+    if len(raw) > MAX_TEXT_BYTES:
+        raise TextError(f"The text is larger than {MAX_TEXT_BYTES / 1e6:g} MB: use a part of it.")
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise TextError(f"The text is not UTF-8 (line {line:,}): save it as plain text with the encoding UTF-8, "
+                        f"and import that.") from None
+    if "\0" in text:  # UTF-16 without its mark passes for UTF-8 with a NUL in every second place
+        raise TextError("The text has NUL bytes, so it is binary or UTF-16: save it as plain text with the encoding "
+                        "UTF-8, and import that.")
+    if not text.strip():
+        raise TextError("The text is empty: give it some lines to learn from, or use dataset = tinyplays.")
+    raw = text.replace("\r\n", "\n").replace("\r", "\n").encode()
+    fingerprint = _sha256(raw)
+    _write(_texts() / f"{fingerprint}.txt", raw)
+    return fingerprint
+
+
+def _texts() -> Path:
+    return home() / "texts"
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _download() -> bytes:
+    """Tiny Shakespeare's bytes, verified. Raises OSError, HTTPException or TextError."""
+    raw, deadline = bytearray(), time.monotonic() + DOWNLOAD_SECONDS
+    with urllib.request.urlopen(SHAKESPEARE_URL, timeout=SILENCE_SECONDS) as response:
+        # read1 returns what has come, so that the deadline is looked at even if little comes.
+        while len(raw) <= SHAKESPEARE_BYTES and (piece := response.read1(1 << 16)):
+            raw += piece
+            if time.monotonic() > deadline:
+                raise TextError(f"only {len(raw):,} of {SHAKESPEARE_BYTES:,} bytes came in {DOWNLOAD_SECONDS:g} seconds")
+    if len(raw) > SHAKESPEARE_BYTES:
+        raise TextError(f"more than its {SHAKESPEARE_BYTES:,} bytes came")
+    if len(raw) < SHAKESPEARE_BYTES:
+        raise TextError(f"the download was cut after {len(raw):,} of {SHAKESPEARE_BYTES:,} bytes")
+    if _sha256(raw) != SHAKESPEARE_SHA256:
+        raise TextError("what came is not the text as published (its SHA-256 differs)")
+    return bytes(raw)
+
+
+def _write(path: Path, raw: bytes) -> None:
+    """Writes all of `raw` to `path`, or nothing. Raises TextError."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:12]}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise TextError(f"{path} could not be written ({error.strerror}): make room there, or let GPT_PLAYGROUND_HOME "
+                        f"name another folder.") from error
+
+
+# ---- what a model is trained on
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A text as tokens, split in two. Entropies are nats per token of the training part."""
+
+    tokenizer: Tokenizer
+    train: Tensor  # (N,) int64: the beginning of the text
+    val: Tensor  # (M,) int64: the rest
+    fingerprint: str  # SHA-256 of the text
+    unigram: float  # entropy of the tokens' frequencies: the best loss without any context
+    bigram: float  # entropy of a token given the one before: the best loss of a V x V table
+
+    def batch(self, step: int, seed: int, batch_size: int, block_size: int) -> tuple[Tensor, Tensor]:
+        """Random windows of the training part: x and y, both (B, T) int64; y is x one token later.
+
+        They depend on `seed` and `step` alone, so that every model sees the same ones and resuming needs no state.
+        """
+        starts = torch.randint(len(self.train) - block_size, (batch_size,), generator=generator(seed, "batch", step))
+        return _windows(self.train, starts, block_size)
+
+    def eval_batches(self, tokens: int, block_size: int, batch_size: int = 32) -> list[tuple[Tensor, Tensor]]:
+        """Windows spread evenly over the validation part, the same at every call: (x, y) as from `batch`.
+
+        About `tokens` tokens in all, at least one window and at most the whole part. The last batch may have fewer
+        rows: weigh batches by their size.
+        """
+        count = max(1, min(tokens, len(self.val) - 1) // block_size)
+        starts = torch.arange(count) * (len(self.val) - 1 - block_size) // max(1, count - 1)
+        return [_windows(self.val, some, block_size) for some in starts.split(batch_size)]
+
+    def whole_split(self, block_size: int, batch_size: int = 32) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every token of the validation part but the first as a target, exactly once: (x, y) as from `batch`.
+
+        Windows do not overlap; the last one is shorter and comes by itself.
+        """
+        targets = len(self.val) - 1
+        whole = targets // block_size * block_size
+        for starts in torch.arange(0, whole, block_size).split(batch_size):
+            yield _windows(self.val, starts, block_size)
+        if rest := targets - whole:
+            yield _windows(self.val, torch.tensor([whole]), rest)
+
+
+def _windows(tokens: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    windows = tokens.unfold(0, length, 1)  # (N - T + 1, T), a view
+    return windows[starts], windows[starts + 1]
+
+
+def load(cfg: DataConfig, block_size: int) -> Dataset:
+    """The text of `cfg` as tokens. Raises TextError if it cannot be had or a part is shorter than one context."""
+    data = _load(cfg)
+    shorter, needed = min(len(data.train), len(data.val)), block_size + 1
+    if shorter < needed:
+        share = min(cfg.val_fraction, 1 - cfg.val_fraction)
+        lower = f", block_size = {shorter - 1}" if shorter > 2 else ""
+        raise TextError(f"The text is too short: {len(data.train):,} tokens for training and {len(data.val):,} held out "
+                        f"for validation, and block_size = {block_size} needs {needed:,} of each. Use a text of at least "
+                        f"{math.ceil(needed / share):,} tokens{lower}, or dataset = tinyplays.")
+    return data
+
+
+@lru_cache(maxsize=4)  # many runs share a text
+def _load(cfg: DataConfig) -> Dataset:
+    text = read_text(cfg)
+    tokenizer = build(cfg.tokenizer, text)
+    tokens = torch.tensor(tokenizer.encode(text))
+    train, val = tokens.split([n := int(len(tokens) * (1 - cfg.val_fraction)), len(tokens) - n])
+    return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size))
+
+
+def entropies(tokens: Tensor, vocab_size: int) -> tuple[float, float]:
+    """Unigram H(token) and bigram H(token | the one before) of (N,) tokens, in nats per token."""
+    pairs = tokens[:-1] * vocab_size + tokens[1:]
+    # A count for each possible pair is fastest while they are few; for many, sorting those that occur.
+    few = vocab_size**2 <= 1 << 22
+    pair_counts = torch.bincount(pairs) if few else pairs.unique(return_counts=True)[1]
+    return _entropy(torch.bincount(tokens)), max(0.0, _entropy(pair_counts) - _entropy(torch.bincount(tokens[:-1])))
+
+
+def _entropy(counts: Tensor) -> float:
+    """-sum p ln p with p = counts / n, as ln n - sum(c ln c) / n; nats."""
+    n = max(1, int(counts.sum()))
+    return math.log(n) - torch.special.xlogy(counts, counts.double()).sum().item() / n

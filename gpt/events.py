@@ -1,0 +1,78 @@
+"""What a run reports while it goes: small frozen records, in the order they happen. No torch here."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Started:
+    """Before the first step: what is about to be trained. Entropies are nats per token of the training text."""
+
+    step: int
+    parameters: int
+    vocab_size: int
+    unigram: float  # entropy of the tokens' frequencies
+    bigram: float  # entropy of a token given the one before
+    tokens_per_step: int
+    device: str
+    fingerprint: str  # SHA-256 of the text
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step: the loss of its batch before the step, in nats; seconds of training so far."""
+
+    step: int  # 1 for the first
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Eval:
+    """Validation loss in nats over a fixed set of batches, after `step` steps."""
+
+    step: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Text drawn after `step` steps, from the run's own prompt and seed."""
+
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """The loss stopped being a number; the run ends here. `advice` says what to try."""
+
+    step: int
+    advice: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All steps are done. `val_loss` is the last validation loss."""
+
+    step: int
+    val_loss: float
+    seconds: float
+
+
+Event = Started | Step | Eval | Sample | Diverged | Finished
+KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in (Started, Step, Eval, Sample, Diverged, Finished)}
+
+
+def to_dict(event: Event) -> dict[str, Any]:
+    """{"event": "eval", "step": ..., ...}: one JSON line of the command line, one row of the store."""
+    return {"event": type(event).__name__.lower(), **asdict(event)}
+
+
+def from_dict(record: dict[str, Any]) -> Event:
+    """The inverse of `to_dict`."""
+    record = dict(record)
+    return KINDS[record.pop("event")](**record)

@@ -1,0 +1,77 @@
+"""A run: text, tokenizer, model, training and samples as one stream of events."""
+
+import platform
+from typing import Iterator
+
+import torch
+from torch import Tensor
+
+from gpt import __version__
+from gpt.config import RunConfig, SampleConfig
+from gpt.data import load
+from gpt.device import choose_device, describe_device
+from gpt.events import Eval, Event, Sample, Started
+from gpt.generate import generate
+from gpt.model import build, count_parameters
+from gpt.options import ConfigError
+from gpt.tokenizers import TextError, Tokenizer, stream
+from gpt.train import start, train
+
+# What a checkpoint holds: (step, tensors, what else must be remembered, as text)
+Checkpoint = tuple[int, dict[str, Tensor], dict[str, str]]
+
+
+class Run:
+    """One run of a config, from its start or from a checkpoint. Raises ConfigError or TextError before it begins."""
+
+    def __init__(self, cfg: RunConfig, checkpoint: Checkpoint | None = None):
+        if wrong := cfg.problems():
+            raise ConfigError(wrong)
+        self.cfg = cfg
+        self.device = choose_device(cfg.train.device)
+        self.data = load(cfg.data, cfg.model.block_size)
+        self.prompt = encode_prompt(self.data.tokenizer, cfg.sample.prompt)
+        self.model = build(cfg.model, self.data.tokenizer.vocab_size, cfg.train.seed).to(self.device)
+        self.state = start(self.model, cfg.train)
+        if checkpoint:
+            step, tensors, meta = checkpoint
+            self.state.load(tensors, step, float(meta["seconds"]))
+
+    def events(self) -> Iterator[Event]:
+        """Everything that happens, in order: `Started` (unless resumed), then training, a `Sample` after each `Eval`."""
+        if self.state.step == 0:
+            yield self.started()
+        for event in train(self.state, self.data, self.cfg.train):
+            yield event
+            if isinstance(event, Eval):
+                yield Sample(event.step, self.cfg.sample.prompt, "".join(self.sample(self.cfg.sample)))
+
+    def started(self) -> Started:
+        """What is known before the first step."""
+        return Started(
+            step=0, parameters=count_parameters(self.cfg.model, self.data.tokenizer.vocab_size)["total"],
+            vocab_size=self.data.tokenizer.vocab_size, unigram=self.data.unigram, bigram=self.data.bigram,
+            tokens_per_step=self.cfg.tokens_per_step, device=describe_device(self.device),
+            fingerprint=self.data.fingerprint,
+            versions={"gpt": __version__, "torch": torch.__version__, "python": platform.python_version()},
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """The present state; to be taken between two events. Tensors are not copied."""
+        return self.state.step, self.state.tensors(), {"seconds": repr(self.state.seconds)}
+
+    def sample(self, cfg: SampleConfig) -> Iterator[str]:
+        """Pieces of text that follow `cfg.prompt`. Not while a step is under way. Raises TextError for a bad prompt."""
+        prompt = encode_prompt(self.data.tokenizer, cfg.prompt)
+        self.model.eval()
+        return stream(self.data.tokenizer, generate(self.model, prompt, cfg))
+
+
+def encode_prompt(tokenizer: Tokenizer, prompt: str) -> list[int]:
+    """The prompt's tokens; an empty one begins a new line, or with the first token where there are no lines."""
+    try:
+        return tokenizer.encode(prompt or "\n")
+    except TextError:
+        if prompt:
+            raise
+        return [0]
