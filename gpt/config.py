@@ -77,8 +77,11 @@ class ModelConfig:
     mlp: bool = switch(True, label="Think it over", term="MLP", group="Feed-forward", part="mlp", short="MLP",
         when=TRANSFORMER, source="Vaswani et al. 2017",
         help="After looking around, each position works on what it gathered, by itself, in a wider hidden layer.")
+    mlp_proj: bool = switch(True, label="Second layer", term="down projection", group="Feed-forward", part="mlp",
+        short="second MLP layer", when=MLP, source="Vaswani et al. 2017",
+        help="Brings the hidden layer back to the width. Without it the MLP is one bent layer, as wide as the model.")
     expansion: float = number(4.0, 0.25, 8.0, label="Hidden layer, times the width", term="expansion",
-        group="Feed-forward", part="mlp", short="MLP x", when=MLP, source="Vaswani et al. 2017",
+        group="Feed-forward", part="mlp", short="MLP x", when={**MLP, "mlp_proj": (True,)}, source="Vaswani et al. 2017",
         help="Most of a Transformer's parameters are here. Gated activations have three matrices instead of two.")
     activation: str = choice("gelu", {
         "identity": ("identity", "No bend at all: two linear layers that could be one."),
@@ -167,7 +170,7 @@ class ModelConfig:
 
     @property
     def mlp_dim(self) -> int:
-        return max(1, round(self.expansion * self.n_embd))
+        return max(1, round(self.expansion * self.n_embd)) if self.mlp_proj else self.n_embd
 
     def problems(self) -> list[str]:
         """What cannot work, in words: each option on its own first, then options together."""

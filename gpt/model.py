@@ -260,14 +260,14 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], bool]] = {
 
 
 class MLP(nn.Module):
-    """W2 f(W1 x), or W2 (f(Wg x) * W1 x) when gated. Vaswani et al. 2017, Shazeer 2020."""
+    """W2 f(W1 x), or W2 (f(Wg x) * W1 x) when gated; W2 may be left out. Vaswani et al. 2017, Shazeer 2020."""
 
     def __init__(self, cfg: ModelConfig):
         super().__init__()
         self.bend, gated = ACTIVATIONS[cfg.activation]
         parts = {"gate": cfg.mlp_dim, "up": cfg.mlp_dim} if gated else {"up": cfg.mlp_dim}
         self.fc = FusedLinear(cfg.n_embd, parts, bias=cfg.bias)
-        self.proj = nn.Linear(cfg.mlp_dim, cfg.n_embd, bias=cfg.bias)
+        self.proj = nn.Linear(cfg.mlp_dim, cfg.n_embd, bias=cfg.bias) if cfg.mlp_proj else nn.Identity()
 
     def forward(self, x: Tensor, look: Look) -> Tensor:
         bent, *gated = self.fc(x)  # (B, T, F) each

@@ -252,3 +252,15 @@ def name_of(config: Any, base: Any) -> str:
     """A config's name: what differs from `base`, "-residual lr 3e-4"; empty when nothing does."""
     known = dict(walk(config))
     return " ".join(known[path].tag(after) for path, (_, after) in difference(config, base).items())
+
+
+def table(config: Any) -> str:
+    """All options as a Markdown table: what the README shows."""
+    lines = ["| option | what it is | values | default | source |", "|---|---|---|---|---|"]
+    for path, option in walk(config):
+        values = {"choice": ", ".join(f"`{value}`" for value in option.choices), "switch": "on, off", "text": "text",
+                  "number": f"{show(option.low)} to {show(option.high)}" + (f", 0: {option.zero}" if option.zero else "")}
+        default = option.default if option.kind == "choice" else option.describe(option.default)
+        what = option.label if option.term in ("", path.split(".")[1]) else f"{option.label} ({option.term})"
+        lines.append(f"| `{path}` | {what} | {values[option.kind]} | {default} | {option.source} |")
+    return "\n".join(lines) + "\n"

@@ -51,7 +51,7 @@ class CharTokenizer(Tokenizer):
         """The tokenizer of `text`. Raises TextError if it has more than MAX_CHARACTERS different characters."""
         characters = "".join(sorted(set(text)))
         if len(characters) > MAX_CHARACTERS:
-            raise TextError(f"The text has {len(characters):,} different characters, and a table of characters may have "
+            raise TextError(f"The text has {len(characters):,} different characters, and a table of them may have "
                             f"{MAX_CHARACTERS:,}: use tokenizer = byte.")
         return cls(characters)
 

@@ -1,0 +1,134 @@
+"""The command line: `python -m gpt COMMAND`. Its help needs no torch; commands import it when they run."""
+
+import argparse
+import sys
+from typing import Any, NoReturn
+
+from gpt.config import GROUPS, RunConfig
+from gpt.options import ConfigError, Option, show, walk
+from gpt.store import StoreError, UnknownRun
+
+DESCRIPTION = """\
+Train a small GPT on the command line, part by part.
+
+A run starts from a preset and changes what you name:
+
+    python -m gpt train 06-residual
+    python -m gpt train llama --model.norm layer --train.steps 500
+    python -m gpt train small --data.text my.txt
+
+Runs are kept in one folder (GPT_PLAYGROUND_HOME, else ~/.gpt-playground), which the page shares."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line instead of repeating every option."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}\n{self.prog} --help lists what there is.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = Parser(prog="python -m gpt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, help: str, *arguments: str, sections: tuple[str, ...] = ()) -> argparse.ArgumentParser:
+        words = [argument.upper() for argument in arguments] + ["[--OPTION VALUE ...]"] * bool(sections)
+        sub = commands.add_parser(name, help=help, description=help, formatter_class=Help,
+                                  usage=" ".join(["python -m gpt", name, *words]))
+        for argument in arguments:
+            sub.add_argument(argument, metavar=argument.upper(), help=ARGUMENTS[argument])
+        add_options(sub, sections)
+        return sub
+
+    everything = ("model", "data", "train", "sample")
+    train = command("train", "Train a preset, with the options you change, and keep the run.", "preset", sections=everything)
+    train.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    resume = command("resume", "Go on with a run that was stopped, paused or interrupted, exactly where its last checkpoint is.", "run")
+    resume.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    command("sample", "Draw text from a run.", "run", sections=("sample",))
+    command("eval", "A run's loss, bits per character and perplexity over its whole validation text.", "run")
+    command("params", "Count a preset's parameters by component.", "preset", sections=("model", "data"))
+    command("presets", "List the presets.")
+    command("runs", "List the runs, the newest first.")
+    command("options", "Print the table of all options, as the README has it.")
+    ladder = command("ladder", "Train the twelve steps on tiny Shakespeare and print their losses beside the published ones.",
+                     sections=("data", "train"))
+    ladder.add_argument("--only", nargs="+", type=int, metavar="STEP", help="only these steps, such as --only 1 2 3")
+    return top
+
+
+ARGUMENTS = {
+    "preset": "a preset: its name or the beginning of it (06-residual, 06, llama); `presets` lists them",
+    "run": "a run: its id or the beginning of it; `runs` lists them",
+}
+
+
+class Help(argparse.HelpFormatter):
+    """Options on one line, their explanation indented below."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=6, width=100)
+
+
+def add_options(sub: argparse.ArgumentParser, sections: tuple[str, ...]) -> None:
+    """One flag for each option of the sections, in the groups of the form."""
+    groups = {title: sub.add_argument_group(title) for title in GROUPS
+              if any(path.split(".")[0] in sections and option.group == title for path, option in walk(RunConfig))}
+    for path, option in walk(RunConfig):
+        if path.split(".")[0] in sections:
+            groups[option.group].add_argument(f"--{path}", dest=path, metavar=accepts(option), default=argparse.SUPPRESS,
+                                              help=explain(path, option).replace("%", "%%"))
+
+
+def read_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options given as flags, {"model.norm": "rms", ...}. Raises ConfigError that lists every wrong one."""
+    known, changes, wrong = dict(walk(RunConfig)), {}, []
+    for path, written in vars(arguments).items():
+        if path in known:
+            try:
+                changes[path] = written if path == "data.text" else known[path].parse(written)
+            except ConfigError as error:
+                wrong += error.problems
+    if wrong:
+        raise ConfigError(wrong)
+    return changes
+
+
+def accepts(option: Option) -> str:
+    """What an option takes, as its placeholder in the help."""
+    if option.kind == "choice":
+        return "{" + ",".join(option.choices) + "}"
+    return {"switch": "{on,off}", "number": f"{show(option.low)}..{show(option.high)}", "text": "TEXT"}[option.kind]
+
+
+def explain(path: str, option: Option) -> str:
+    """An option in a few sentences: label, term, explanation, choices, source, default."""
+    if path == "data.text":
+        return "Train on this UTF-8 file, in place of a bundled text."
+    default = option.describe(option.default) if option.kind != "choice" else option.default
+    parts = [f"{option.label} ({option.term})." if option.term else f"{option.label}.", option.help]
+    parts += [f"{value}: {line}" for value, (_, line) in option.choices.items()]
+    parts += [f"[{option.source}]" if option.source else "", f"Default: {default}." if default else ""]
+    return " ".join(part for part in parts if part)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, 1 for a run that diverged, 2 for anything asked for wrongly."""
+    arguments = parser().parse_args(argv)
+    from gpt import commands
+
+    try:
+        return commands.COMMANDS[arguments.command](arguments, read_options(arguments))
+    except (ConfigError, StoreError, UnknownRun) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ValueError as error:  # TextError, known only once torch is imported
+        if type(error).__name__ != "TextError":
+            raise
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""What each command of the command line does. Torch is imported by those that need it, when they run."""
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Callable
+
+from gpt.config import RunConfig
+from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, to_dict
+from gpt.options import name_of, replace, table
+from gpt.presets import list_presets, load
+from gpt.store import RunStore
+
+if TYPE_CHECKING:
+    from gpt.recording import Recording
+
+OWNER = "command line"
+Changes = dict[str, Any]
+
+
+def configure(config: RunConfig, changes: Changes) -> RunConfig:
+    """`config` with the flags' changes. A file named by --data.text is imported first and becomes the text."""
+    if "data.text" in changes:
+        from gpt.data import MAX_TEXT_BYTES, TextError, import_text
+
+        try:
+            with open(changes["data.text"], "rb") as file:
+                fingerprint = import_text(file.read(MAX_TEXT_BYTES + 1))
+        except OSError as error:
+            raise TextError(f"{changes['data.text']} cannot be read: {error.strerror}. Name a UTF-8 text file.") from error
+        changes = {**changes, "data.text": fingerprint, "data.dataset": "own"}
+    return replace(config, changes)
+
+
+def train(arguments: Namespace, changes: Changes) -> int:
+    preset = load(arguments.preset)
+    config = configure(preset.config, changes)
+    store = RunStore()
+    return record(store, store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config)), arguments.json)
+
+
+def resume(arguments: Namespace, changes: Changes) -> int:
+    store = RunStore()
+    return record(store, store.find(arguments.run), arguments.json)
+
+
+def record(store: RunStore, id: str, as_json: bool) -> int:
+    """Train a stored run to its end, telling what happens. Control-C stops it so that `resume` continues it."""
+    from gpt.recording import Recording
+
+    try:
+        recording = Recording(store, id)
+    except Exception as error:
+        store.set_status(id, "failed", str(error))
+        raise
+    tell: Callable[[Event], None] = JsonTeller(id) if as_json else Teller(id, recording)
+    event = None
+    try:
+        for event in recording:
+            tell(event)
+    except KeyboardInterrupt:
+        recording.leave("stopped")
+        print(f"\nStopped at step {recording.run.state.step}. To go on: python -m gpt resume {id}", file=sys.stderr)
+        return 130
+    return 1 if isinstance(event, Diverged) else 0
+
+
+class JsonTeller:
+    """One line of JSON an event; each names the run."""
+
+    def __init__(self, id: str):
+        self.id = id
+
+    def __call__(self, event: Event) -> None:
+        print(json.dumps({**to_dict(event), "run": self.id}, allow_nan=False), flush=True)
+
+
+class Teller:
+    """A progress bar where there is a terminal, and a line for every check."""
+
+    def __init__(self, id: str, recording: "Recording"):
+        self.id, self.steps, self.shown = id, recording.run.cfg.train.steps, 0.0
+        self.first, self.began = recording.run.state.step, monotonic()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self.line(f"run {self.id}: {event.parameters:,} parameters, {event.tokens_per_step:,} tokens a step, {event.device}")
+        elif isinstance(event, Step):
+            if sys.stderr.isatty() and monotonic() - self.shown > 0.1:
+                self.bar(event)
+        elif isinstance(event, Eval):
+            self.line(f"step {event.step:>6}  validation loss {event.loss:.4f}  {event.seconds:.1f} s")
+        elif isinstance(event, Diverged):
+            self.line(f"step {event.step}: {event.advice}")
+        elif isinstance(event, Sample):
+            self.line("\n".join(f"    {line}" for line in event.text.splitlines()))
+        elif isinstance(event, Finished):
+            self.line(f"finished: validation loss {event.val_loss:.4f} after {event.step:,} steps in {event.seconds:.1f} s. "
+                      f"More text: python -m gpt sample {self.id}")
+
+    def bar(self, event: Step) -> None:
+        self.shown = monotonic()
+        rate = (event.step - self.first) / max(1e-9, self.shown - self.began)
+        filled = 30 * event.step // self.steps
+        left = (self.steps - event.step) / max(1e-9, rate)
+        sys.stderr.write(f"\r{'█' * filled}{'░' * (30 - filled)} {event.step:,} of {self.steps:,}  loss {event.loss:.3f}  "
+                         f"{rate:,.0f} steps/s  {left:.0f} s left \033[K")
+        sys.stderr.flush()
+
+    def line(self, text: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+        print(text, flush=True)
+
+
+def sample(arguments: Namespace, changes: Changes) -> int:
+    run = trained(arguments.run)
+    config = replace(run.cfg, changes)
+    for piece in run.sample(config.sample):
+        print(piece, end="", flush=True)
+    print()
+    return 0
+
+
+def evaluate(arguments: Namespace, changes: Changes) -> int:
+    import math
+
+    from gpt.train import evaluate
+
+    run = trained(arguments.run)
+    batches = list(run.data.whole_split(run.cfg.model.block_size))
+    loss = evaluate(run.model, batches)
+    tokens = sum(y.numel() for _, y in batches)
+    characters = len(run.data.tokenizer.decode(run.data.val.tolist()))
+    bits = loss * run.data.val.numel() / characters / math.log(2)
+    print(f"loss {loss:.4f} nats a token\nbits per character {bits:.4f}\nperplexity {math.exp(loss):.3f}\n"
+          f"over {tokens:,} tokens, the whole validation text, after {run.state.step:,} steps")
+    return 0
+
+
+def trained(prefix: str) -> Any:
+    """The run whose id begins with `prefix`, with the weights of its newest checkpoint."""
+    from gpt.options import ConfigError
+    from gpt.run import Run
+
+    store = RunStore()
+    id = store.find(prefix)
+    checkpoint = store.load_checkpoint(id)
+    if checkpoint is None:
+        raise ConfigError([f"Run {id} has no weights yet: python -m gpt resume {id} trains it."])
+    return Run(store.run(id).config, checkpoint)
+
+
+def params(arguments: Namespace, changes: Changes) -> int:
+    from gpt.data import load as load_data
+    from gpt.model import count_parameters
+
+    config = configure(load(arguments.preset).config, changes)
+    counts = count_parameters(config.model, load_data(config.data, config.model.block_size).tokenizer.vocab_size)
+    for part, count in counts.items():
+        if count:
+            print(f"{part} {count}")
+    return 0
+
+
+def presets(arguments: Namespace, changes: Changes) -> int:
+    for preset in list_presets():
+        print(f"{preset.id:22} {preset.title:12} {preset.adds}")
+    return 0
+
+
+def runs(arguments: Namespace, changes: Changes) -> int:
+    rows = RunStore().runs()
+    if not rows:
+        print("No runs yet. To make one: python -m gpt train 03-multi-head")
+    for run in rows:
+        loss = "" if run.val_loss is None else f"{run.val_loss:.4f}"
+        print(f"{run.id:14} {run.preset:22} {run.status:12} step {run.step:>6} {loss:>8}  {run.name}")
+    return 0
+
+
+def options(arguments: Namespace, changes: Changes) -> int:
+    print(table(RunConfig), end="")
+    return 0
+
+
+def ladder(arguments: Namespace, changes: Changes) -> int:
+    from gpt.ladder import climb
+
+    climb({"data.dataset": "tinyshakespeare", **changes}, arguments.only)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace, Changes], int]] = {
+    "train": train, "resume": resume, "sample": sample, "eval": evaluate, "params": params, "presets": presets,
+    "runs": runs, "options": options, "ladder": ladder,
+}

@@ -1,0 +1,77 @@
+"""How long training will take on this machine, before it starts."""
+
+from functools import lru_cache
+from time import perf_counter
+
+import torch
+
+from gpt.config import ModelConfig, RunConfig, TrainConfig
+from gpt.data import Dataset
+from gpt.model import build, count_parameters
+from gpt.tokenizers import ByteTokenizer
+from gpt.train import start, train_step
+
+VOCAB = 65  # of the bundled texts; a larger one changes the estimate little
+
+
+def floating_point_operations(config: RunConfig, vocab_size: int = VOCAB) -> float:
+    """Of one training step: 6 a weight and token, 12 C S a layer and token for attention's scores (Kaplan et al. 2020)."""
+    m = config.model
+    weights = count_parameters(m, vocab_size)
+    products = weights["attention"] + weights["mlp"] + m.n_embd * vocab_size
+    scores = 12 * m.n_layer * m.n_embd * m.block_size if m.attention != "none" else 0
+    return config.tokens_per_step * (6 * products + scores) if m.architecture == "transformer" else 0.0
+
+
+def sublayers(model: ModelConfig) -> int:
+    """How many layers of attention or MLP one pass goes through."""
+    if model.architecture == "bigram":
+        return 0
+    return model.n_layer * ((model.attention != "none") + model.mlp)
+
+
+def seconds(config: RunConfig) -> float:
+    """About how long training takes here, in seconds, checks and samples included, with the machine to itself."""
+    machine = measure(torch.get_num_threads())
+    flops = floating_point_operations(config)
+    step = machine.step + machine.sublayer * sublayers(config.model) + flops / machine.rate
+    forward = (machine.step + machine.sublayer * sublayers(config.model)) / 3  # a pass without gradients
+    checks = config.train.steps // config.train.eval_every + 1
+    check = flops / 3 / machine.rate * config.train.eval_tokens / config.tokens_per_step + forward * config.sample.length
+    return config.train.steps * step + checks * check
+
+
+class Machine:
+    """What a step costs here: seconds for itself, seconds a sublayer, and the rate of arithmetic (operations a second)."""
+
+    def __init__(self) -> None:
+        table, narrow, wide = (_step_seconds(config) for config in PROBES)
+        self.step = table
+        self.sublayer = max(0.0, narrow - table) / sublayers(PROBES[1].model)
+        arithmetic = max(1e-6, wide - self.step - self.sublayer * sublayers(PROBES[2].model))
+        self.rate = floating_point_operations(PROBES[2]) / arithmetic
+
+
+PROBES = (
+    RunConfig(ModelConfig(architecture="bigram", block_size=8), train=TrainConfig(batch_size=4)),
+    RunConfig(ModelConfig(n_layer=2, n_embd=16, block_size=8), train=TrainConfig(batch_size=4)),
+    RunConfig(ModelConfig(n_layer=2, n_embd=128, block_size=64), train=TrainConfig(batch_size=8)),
+)
+
+
+@lru_cache
+def measure(threads: int) -> Machine:
+    """Times three small models, once for each number of threads; takes about a quarter of a second."""
+    return Machine()
+
+
+def _step_seconds(config: RunConfig, times: int = 5) -> float:
+    tokens = torch.arange(10_000) % VOCAB
+    data = Dataset(ByteTokenizer(), tokens, tokens, "", 0.0, 0.0)
+    state = start(build(config.model, VOCAB, seed=0), config.train)
+    taken = []
+    for state.step in range(times):
+        began = perf_counter()
+        train_step(state, data, config.train, torch.device("cpu"))
+        taken.append(perf_counter() - began)
+    return min(taken)  # the least disturbed

@@ -1,0 +1,65 @@
+"""A run on its way into the store: what the command line and the page's scheduler both drive."""
+
+from time import monotonic
+from typing import Iterator
+
+from gpt.events import Diverged, Event, Finished, Step
+from gpt.run import Run
+from gpt.store import RunStore
+
+FLUSH_SECONDS = 0.3  # a killed process loses at most the events of this long
+CHECKPOINT_SECONDS = 15.0  # and repeats at most this much training
+
+
+class Recording:
+    """Trains a stored run from where its newest checkpoint left it, storing every event on the way.
+
+    Iterating gives the events. Between two of them the run may be left alone for any time, or given up with `leave`.
+    """
+
+    def __init__(self, store: RunStore, id: str):
+        """Makes this process the run's writer. Raises RunHeld, UnknownRun, ConfigError or TextError."""
+        store.adopt(id)
+        self.store, self.id = store, id
+        checkpoint = store.load_checkpoint(id)
+        self.run = Run(store.run(id).config, checkpoint)
+        store.rewind(id, self.run.state.step)
+        self._pending: list[Event] = []
+        self._flushed = self._saved = monotonic()
+        self._events = self._record()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._events
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def _record(self) -> Iterator[Event]:
+        self.store.set_status(self.id, "running")
+        for event in self.run.events():
+            self._pending.append(event)
+            if isinstance(event, Finished):
+                self.save()  # before anyone is told that it is finished
+            elif isinstance(event, Diverged) or monotonic() - self._flushed > FLUSH_SECONDS:
+                self.flush()
+            if isinstance(event, Step) and monotonic() - self._saved > CHECKPOINT_SECONDS:
+                self.save()
+            yield event
+
+    def flush(self) -> None:
+        """Store the events since the last time."""
+        pending, self._pending = self._pending, []
+        self.store.append(self.id, pending)
+        self._flushed = monotonic()
+
+    def save(self) -> None:
+        """Store the events and a checkpoint that training can go on from, bit for bit."""
+        self.flush()
+        self.store.save_checkpoint(self.id, *self.run.checkpoint())
+        self._saved = monotonic()
+
+    def leave(self, status: str, message: str = "") -> None:
+        """Save, stop, and say why: "paused", "stopped"."""
+        self._events.close()
+        self.save()
+        self.store.set_status(self.id, status, message)

@@ -1,0 +1,309 @@
+"""Runs on disk: SQLite for runs and their events, safetensors for weights. No torch until weights are touched.
+
+    folder/runs.sqlite                              runs, steps, events
+    folder/checkpoints/<run>/<step>.safetensors     the newest two of each run
+    folder/locks/<token>.sqlite                     held by a store that writes, for as long as it lives
+
+A run that is said to be running while its writer's lock is free was interrupted (see gpt/locks.py): that is derived
+whenever it is read, and never stored.
+"""
+
+import re
+import secrets
+import shutil
+import sqlite3
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Iterator
+
+from gpt import checkpoints, records
+from gpt.config import RunConfig
+from gpt.events import Eval, Event, Step
+from gpt.home import home
+from gpt.locks import Locks
+from gpt.records import COLUMNS, StoredRun
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ACTIVE = ("queued", "running", "paused")
+STATUSES = (*ACTIVE, "finished", "stopped", "failed", "diverged")  # stored; "interrupted" is only ever derived
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used as asked; the message names the way out."""
+
+
+class RunHeld(StoreError):
+    """Another live process writes this run."""
+
+
+class UnknownRun(KeyError):
+    """No run has this id, or no single run begins with it."""
+
+    __str__ = Exception.__str__  # KeyError's own would put the message in quotes
+
+
+class RunStore:
+    """All runs in one folder. Any number of threads and processes may use it; each run has one writer at a time."""
+
+    def __init__(self, folder: Path | None = None):
+        """Opens or makes the store. Raises StoreError if a newer version wrote it."""
+        self.folder = Path(folder or home()).resolve()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._locks = Locks(self.folder / "locks")
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._guard = threading.Lock()
+        with self._connection() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > records.VERSION:
+                raise StoreError(f"{self.folder} was written by a newer version of the playground (format {version}, "
+                                 f"this one reads {records.VERSION}): update, or set GPT_PLAYGROUND_HOME elsewhere.")
+            if version < records.VERSION:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.executescript(records.SCHEMA)
+
+    def close(self) -> None:
+        """Gives up writing: runs of this store that are still active now show as interrupted."""
+        self._locks.release()
+        while self._idle:
+            self._idle.pop().close()
+
+    # Runs
+
+    def create(self, config: RunConfig, *, owner: str, preset: str, name: str) -> str:
+        """A new queued run, written by this store. Returns its id, which cannot be guessed."""
+        while (run := secrets.token_urlsafe(9)).startswith("-"):
+            pass  # a command line would take it for a flag
+        row = {"id": run, "owner": owner, "name": name, "preset": preset, "status": "queued", "message": "",
+               "created": time.time(), "writer": self._hold(), "seq": 0, "step": 0, "seconds": 0.0,
+               **records.of_config(config)}
+        with self._write() as db:
+            db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+        return run
+
+    def run(self, run: str) -> StoredRun:
+        """Raises UnknownRun."""
+        with self._connection() as db:
+            row = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs WHERE id = ?", (_checked(run),)).fetchone()
+        if row is None:
+            raise _unknown(run)
+        return records.stored_run(row[2:], self._status(*row[:2], {}))
+
+    def runs(self, owner: str | None = None, limit: int = -1) -> list[StoredRun]:
+        """The newest runs first, of one owner or of all; limit -1 is no limit."""
+        where, wanted = ("", ()) if owner is None else ("WHERE owner = ?", (owner,))
+        with self._connection() as db:
+            rows = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs {where} "
+                              "ORDER BY created DESC, rowid DESC LIMIT ?", (*wanted, limit)).fetchall()
+        alive: dict[str, bool] = {}
+        return [records.stored_run(row[2:], self._status(*row[:2], alive)) for row in rows]
+
+    def find(self, prefix: str) -> str:
+        """The run whose id is, or alone begins with, `prefix`. Raises UnknownRun that names the candidates."""
+        with self._connection() as db:
+            rows = db.execute("SELECT id, name, preset FROM runs WHERE id GLOB ? ORDER BY created DESC",
+                              (_checked(prefix) + "*",)).fetchall()
+        ids = [run for run, *_ in rows]
+        if prefix in ids or len(ids) == 1:
+            return prefix if prefix in ids else ids[0]
+        if not rows:
+            raise _unknown(prefix)
+        several = "\n".join(f"  {run}  {preset} {name}".rstrip() for run, name, preset in rows[:10])
+        more = f"\n  and {len(rows) - 10} more" if len(rows) > 10 else ""
+        raise UnknownRun(f"{len(rows)} runs begin with {prefix}: write more of the one you mean.\n{several}{more}")
+
+    def set_status(self, run: str, status: str, message: str = "") -> None:
+        """Stores one of STATUSES and a message for people. Raises UnknownRun, RunHeld."""
+        if status not in STATUSES:
+            raise ValueError(f"status = {status!r}: use one of {', '.join(STATUSES)}.")
+        with self._own(run) as db:
+            _update(db, run, {"status": status, "message": message})
+
+    def adopt(self, run: str, config: RunConfig | None = None) -> None:
+        """Makes this store the writer of a run and queues it, to resume it or, with a longer `config`, to extend it.
+
+        Raises UnknownRun, and RunHeld if another live process is at it.
+        """
+        token = self._hold()
+        with self._write() as db:
+            self._check_free(db, run)
+            about = records.of_config(config) if config else {}
+            _update(db, run, {"writer": token, "status": "queued", "message": "", **about})
+
+    def delete(self, run: str) -> None:
+        """Removes a run and all of it. Raises UnknownRun, and RunHeld if another live process is at it."""
+        with self._write() as db:
+            self._check_free(db, run)
+            db.execute("DELETE FROM runs WHERE id = ?", (run,))
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._checkpoints(run))
+
+    # Events
+
+    def append(self, run: str, events: list[Event]) -> None:
+        """Stores events and what they say of the run, all or nothing. Steps must be new: `rewind` before repeating.
+
+        Raises UnknownRun, and RunHeld if this store is not the run's writer.
+        """
+        if not events:
+            return
+        about: dict[str, Any] = {}
+        for event in events:
+            about |= records.of_event(event)
+        others = [event for event in events if not isinstance(event, Step)]
+        with self._own(run) as db:
+            seq = db.execute("SELECT seq FROM runs WHERE id = ?", (run,)).fetchone()[0]
+            # SQLite stores NaN as NULL; a step always has a loss, so NULL reads as NaN.
+            db.executemany("INSERT INTO steps VALUES (?, ?, ?, ?)",
+                           [(run, e.step, e.loss, e.seconds) for e in events if isinstance(e, Step)])
+            db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)",
+                           [(run, n, *records.event_row(event)) for n, event in enumerate(others, seq + 1)])
+            # A seq is never used again, not even after a rewind: readers keep it as their cursor.
+            _update(db, run, {**about, "seq": seq + len(others)})
+
+    def points(self, run: str, after: int = 0, stride: int = 1, limit: int = 1000) -> list[tuple[int, float, float]]:
+        """The loss curve after step `after`, as (last step, mean loss, seconds) of each `stride` steps in a row.
+
+        Only complete buckets (steps 1 to stride, stride + 1 to 2 stride, ...), at most `limit`; the last step of the
+        last one is the next `after`. A loss that is not a number makes the mean so.
+        """
+        if after < 0 or stride < 1 or limit < 0:
+            raise ValueError(f"after = {after}, stride = {stride}, limit = {limit}: use at least 0, 1 and 0.")
+        with self._connection() as db:
+            rows = db.execute(records.POINTS, {"run": run, "after": after, "stride": stride, "limit": limit}).fetchall()
+        return [(step, float("nan") if loss is None else loss, seconds) for step, loss, seconds in rows]
+
+    def events(self, run: str, after: int = 0, limit: int = -1) -> list[tuple[int, Event]]:
+        """All events but steps, as (seq, event) with seq > `after`; seq rises but may skip. Limit -1 is no limit."""
+        with self._connection() as db:
+            rows = db.execute("SELECT seq, step, kind, data FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+                              (run, after, limit)).fetchall()
+        return [(seq, records.event(*row)) for seq, *row in rows]
+
+    def rewind(self, run: str, step: int) -> None:
+        """Drops steps, events and checkpoints after `step`: a resumed run repeats them. Raises UnknownRun, RunHeld."""
+        with self._own(run) as db:
+            db.execute("DELETE FROM steps WHERE run = ? AND step > ?", (run, step))
+            db.execute("DELETE FROM events WHERE run = ? AND step > ?", (run, step))
+            last = db.execute("SELECT step, kind, data FROM events WHERE run = ? AND kind = 'eval' "
+                              "ORDER BY seq DESC LIMIT 1", (run,)).fetchone()
+            db.execute("UPDATE runs SET step = min(step, ?), val_loss = ?, seconds = coalesce("
+                       "(SELECT seconds FROM steps WHERE run = id ORDER BY step DESC LIMIT 1), 0) WHERE id = ?",
+                       (step, records.real(records.event(*last).loss) if last else None, run))
+        checkpoints.rewind(self._checkpoints(run), step)
+
+    def csv(self, run: str) -> Iterator[str]:
+        """Lines of a table of all steps; a validation loss stands beside the step after which it was taken."""
+        per_step, after = self.run(run).tokens_per_step, 0
+        evals = {event.step: event for _, event in self.events(run) if isinstance(event, Eval)}
+        yield "step,tokens,seconds,train_loss,val_loss\n"
+        if first := evals.get(0):
+            yield f"0,0,{first.seconds:.3f},,{first.loss:.6f}\n"
+        while points := self.points(run, after, limit=10_000):  # no cursor is left open while the reader is away
+            for step, loss, seconds in points:
+                val = f"{evals[step].loss:.6f}" if step in evals else ""
+                yield f"{step},{step * per_step},{seconds:.3f},{loss:.6f},{val}\n"
+            after = points[-1][0]
+
+    # Checkpoints
+
+    def save_checkpoint(self, run: str, step: int, tensors: dict[str, "Tensor"], meta: dict[str, str]) -> None:
+        """Stores the state after `step` steps, whole or not at all, and keeps the newest two.
+
+        Raises UnknownRun, RunHeld, and ValueError if the steps up to it are not appended yet: resumed, the run would
+        lack them.
+        """
+        with self._own(run) as db:
+            logged = db.execute("SELECT step FROM runs WHERE id = ?", (run,)).fetchone()[0]
+        if step > logged:
+            raise ValueError(f"Run {run} has events up to step {logged}, not yet {step}: append them first.")
+        with self._connection() as db:
+            db.execute("PRAGMA wal_checkpoint")  # those steps reach the disk before the weights that stand on them
+        checkpoints.save(self._checkpoints(run), step, tensors, meta)
+
+    def load_checkpoint(self, run: str) -> tuple[int, dict[str, "Tensor"], dict[str, str]] | None:
+        """The newest whole checkpoint as (step, tensors on the CPU, meta), or None. Warns of damaged ones it skips."""
+        return checkpoints.load(self._checkpoints(run))
+
+    def _checkpoints(self, run: str) -> Path:
+        return self.folder / "checkpoints" / _checked(run)
+
+    # Connections: borrowed, so that none is used by two threads at once and none is lost with a thread that ends
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = self._idle.pop()
+        except IndexError:
+            db = sqlite3.connect(self.folder / "runs.sqlite", timeout=30, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing, a power cut the last moment
+            db.execute("PRAGMA foreign_keys = ON")
+        try:
+            yield db
+        finally:
+            self._idle.append(db)
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction."""
+        with self._connection() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+
+    @contextmanager
+    def _own(self, run: str) -> Iterator[sqlite3.Connection]:
+        """A transaction of the writer of a run."""
+        with self._write() as db:
+            row = db.execute("SELECT writer FROM runs WHERE id = ?", (_checked(run),)).fetchone()
+            if row is None:
+                raise _unknown(run)
+            if row[0] != self._locks.token:
+                raise RunHeld(f"Run {run} is not written by this process: adopt it first.")
+            yield db
+
+    # Who writes
+
+    def _hold(self) -> str:
+        """The token of this store, whose lock it holds from the first call until it is closed or its process ends."""
+        with self._guard:
+            if self._locks.token is None:
+                with self._write():  # one process at a time
+                    self._locks.hold()
+            return self._locks.token
+
+    def _check_free(self, db: sqlite3.Connection, run: str) -> None:
+        row = db.execute("SELECT writer, status FROM runs WHERE id = ?", (_checked(run),)).fetchone()
+        if row is None:
+            raise _unknown(run)
+        if row[0] != self._locks.token and row[1] in ACTIVE and self._locks.alive(row[0]):
+            raise RunHeld(f"Run {run} is {row[1]} in another process: stop it there first.")
+
+    def _status(self, writer: str, status: str, alive: dict[str, bool]) -> str:
+        """The status by now; `alive` remembers the answers of one look."""
+        if status not in ACTIVE:
+            return status
+        if writer not in alive:
+            alive[writer] = self._locks.alive(writer)
+        return status if alive[writer] else "interrupted"
+
+
+def _update(db: sqlite3.Connection, run: str, about: dict[str, Any]) -> None:
+    db.execute(f"UPDATE runs SET {', '.join(f'{column} = ?' for column in about)} WHERE id = ?", [*about.values(), run])
+
+
+def _checked(run: str) -> str:
+    # Ids come from command lines and browsers and become paths and patterns.
+    if not isinstance(run, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", run):
+        raise _unknown(run)
+    return run
+
+
+def _unknown(run: object) -> UnknownRun:
+    return UnknownRun(f"There is no run {run}: `python -m gpt runs` lists them all.")
+
+
+__all__ = ["ACTIVE", "STATUSES", "RunHeld", "RunStore", "StoreError", "StoredRun", "UnknownRun"]

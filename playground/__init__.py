@@ -1,0 +1,1 @@
+"""The page: a Gradio app that drives the GPT module. `gpt` never knows it."""

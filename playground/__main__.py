@@ -1,0 +1,5 @@
+"""`python -m playground` serves the page."""
+
+from playground.app import main
+
+main()

@@ -1,0 +1,109 @@
+"""The page, put together and served. Also runs as a plain script, from any folder, as Hugging Face Spaces does."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:  # run as a script, Python looks for modules in this folder instead of the one above
+    sys.path.insert(0, str(ROOT))
+
+import gradio as gr  # noqa: E402
+from starlette.routing import Mount  # noqa: E402
+from starlette.staticfiles import StaticFiles  # noqa: E402
+from starlette.types import Scope  # noqa: E402
+
+from gpt.store import RunStore  # noqa: E402
+from playground.page import Page  # noqa: E402
+from playground.panels import masthead, model, settings, training, writing  # noqa: E402
+from playground.panels.island import ROUTE  # noqa: E402
+from playground.questions import questions  # noqa: E402
+from playground.scheduler import Scheduler  # noqa: E402
+from playground.wiring import wire  # noqa: E402
+
+STATIC = Path(__file__).resolve().parent / "static"
+BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
+
+
+def build(store: RunStore | None = None, scheduler: Scheduler | None = None) -> gr.Blocks:
+    """The page over `store` (by default the one in home()). Serve it with `serve`, which adds its look and files."""
+    store = store or RunStore()
+    scheduler = scheduler or Scheduler(store)
+    ask = questions(store, scheduler)
+    with gr.Blocks(title="GPT Playground", fill_width=True, analytics_enabled=False) as demo:
+        visitor = gr.BrowserState(None, **BROWSER_STATE)
+        masthead.masthead()
+        masthead.ladder()
+        with gr.Row(elem_id="bench"):
+            with gr.Column(elem_id="left"):
+                model.model()
+            with gr.Column(elem_id="middle"):
+                desk = training.training(ask)
+                written = writing.writing()
+            with gr.Column(elem_id="right"):
+                form = settings.settings(ask)
+                pasted, paste, upload, text_note = settings.own_text()
+        page = Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload, text_note=text_note,
+                    **vars(desk), **vars(written))
+        wire(page, store, scheduler)
+    return demo
+
+
+def serve(demo: gr.Blocks, **launch: Any) -> str:
+    """Starts serving the page in the background and returns its address; `launch` goes to Gradio."""
+    font = gr.themes.utils.fonts.LocalFont
+    theme = gr.themes.Base(font=[font("IBM Plex Sans"), "ui-sans-serif", "system-ui", "sans-serif"],
+                           font_mono=[font("IBM Plex Mono"), "ui-monospace", "monospace"])
+    files = [Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
+             Mount(f"/{ROUTE}", Files(directory=STATIC))]
+    _, local, shared = demo.launch(
+        prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
+        css_paths=sorted(STATIC.glob("*.css")), app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+    return shared or local
+
+
+class Files(StaticFiles):
+    """The page's own files: asked for anew each time, unless they last as long as their version does."""
+
+    def __init__(self, *, directory: Path, lasting: bool = False):
+        super().__init__(directory=directory)
+        self.cache = "public, max-age=604800" if lasting else "no-cache"
+
+    async def get_response(self, path: str, scope: Scope) -> Any:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = self.cache
+        return response
+
+
+def plotly_folder() -> Path:
+    """Where the plotly wheel keeps plotly.js; found without importing plotly."""
+    from importlib.util import find_spec
+
+    return Path(find_spec("plotly").origin).parent / "package_data"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serves until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m playground", description="Serves the GPT playground.")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, or GRADIO_SERVER_NAME)")
+    parser.add_argument("--port", type=int, help="port (default: the first free one from 7860, or GRADIO_SERVER_PORT)")
+    parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
+    given = parser.parse_args(argv)
+    demo = build()
+    address = serve(demo, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
+    print(f"GPT Playground: {address}", flush=True)
+    warm_up()
+    demo.block_thread()
+
+
+def warm_up() -> None:
+    """Imports torch and times the machine, in the main thread, once the server already answers."""
+    from gpt import estimate, run  # noqa: F401
+    from gpt.config import RunConfig
+
+    estimate.seconds(RunConfig())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""The components of the page that events and tests name."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the regions made, for wiring."""
+
+    demo: gr.Blocks
+    visitor: gr.BrowserState
+    desk: gr.HTML  # the chart: its value says whose page it is and which run it shows
+    form: gr.HTML
+    train: gr.Button
+    pause: gr.Button
+    step: gr.Button
+    stop: gr.Button
+    extend: gr.Button
+    sample: gr.Button
+    sample_stop: gr.Button
+    sampled: gr.Textbox
+    pasted: gr.Textbox
+    paste: gr.Button
+    upload: gr.UploadButton
+    text_note: gr.HTML

@@ -1,0 +1,64 @@
+"""The middle of the page: Train and its neighbours, the status, and the live chart."""
+
+import os
+from dataclasses import dataclass
+
+import gradio as gr
+
+from playground import plots
+from playground.panels.island import ROUTE, island
+from playground.questions import Questions
+
+STATUS = """
+<div class="status"><p><b id="status-step"></b> <span id="status-left"></span></p><p id="status-words"></p>
+<p class="hush" role="status" aria-live="polite" id="announce"></p></div>"""
+
+CHART = """
+<div class="bar" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100"><i></i></div>
+<p id="note" role="alert" hidden></p>
+<div id="chart-root" data-step="0" data-points="0" data-status=""><div class="plot" role="img" aria-label="Loss by step"></div>
+<p class="hint"></p></div>
+<div class="tools">
+<div class="segments small" role="radiogroup" aria-label="Horizontal axis">
+<label><input type="radio" name="x-axis" value="steps" checked><span>steps</span></label>
+<label><input type="radio" name="x-axis" value="tokens"><span>tokens</span></label>
+<label><input type="radio" name="x-axis" value="seconds"><span>seconds</span></label></div>
+<div class="segments small" role="group" aria-label="Logarithmic axes">
+<label><input type="checkbox" id="log-x"><span>log x</span></label><label><input type="checkbox" id="log-y"><span>log y</span></label></div>
+<label class="smoothing">smooth <input type="range" class="slider" id="smoothing" min="0" max="100" value="60"
+aria-label="Smoothing"></label>
+<span class="space"></span><button type="button" id="csv">CSV</button><button type="button" id="png">PNG</button></div>
+<div class="runs" id="runs" role="group" aria-label="Your runs"></div>"""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The components of the card."""
+
+    desk: gr.HTML
+    train: gr.Button
+    pause: gr.Button
+    step: gr.Button
+    stop: gr.Button
+    extend: gr.Button
+
+
+def training(ask: Questions) -> Training:
+    """Buttons, status and chart."""
+    with gr.Column(elem_id="desk", elem_classes="card"):
+        with gr.Row(elem_id="controls"):
+            train = gr.Button("Train", variant="primary", elem_id="train")
+            pause = gr.Button("Pause", elem_id="pause")
+            step = gr.Button("Step", elem_id="step")
+            stop = gr.Button("Stop", elem_id="stop")
+            extend = gr.Button("+ steps", elem_id="extend")
+            island("status", STATUS, elem_id="status")
+        desk = live_chart(ask)
+    return Training(desk, train, pause, step, stop, extend)
+
+
+def live_chart(ask: Questions) -> gr.HTML:
+    """The chart: asks for what is new and appends it. On a Space it asks less often, since hosts count requests."""
+    return island("chart", CHART, elem_id="chart", ask=(ask.poll, ask.curve, ask.runs, ask.writing, ask.table),
+                  every_ms=1500 if os.environ.get("SPACE_ID") else 400, plotly=f"{ROUTE}/plotly/plotly.min.js",
+                  layout=plots.layout(), traces=plots.traces())

@@ -1,0 +1,109 @@
+"""The loss chart: its figure and what is sent to keep it growing. Pure functions; colours are names of CSS variables.
+
+Steps, losses and seconds in; plain dicts in Plotly's format out. The browser replaces each "var(--name)" by the
+page's colour, so that one figure serves light and dark; `paint` does the same here, for files.
+"""
+
+import math
+from typing import Any, Iterable, Sequence
+
+POINTS = 100  # most points in one answer: with its seconds that is about 1.3 kB
+KEPT = 2_000  # about how many points of a run a browser holds
+FONT = "IBM Plex Sans, ui-sans-serif, system-ui, sans-serif"
+
+LIGHT = {"--card": "#fffefb", "--ink": "#1d2430", "--mut": "#636a78", "--line": "#e6e3da", "--acc": "#2a63c9"}
+DARK = {"--card": "#191d25", "--ink": "#e8eaf0", "--mut": "#9aa2b2", "--line": "#2a303c", "--acc": "#7aa8ff"}
+
+References = list[tuple[str, float]]
+
+
+def references(vocab_size: int, unigram: float, bigram: float) -> References:
+    """What a curve can beat, in words, with its loss in nats a token."""
+    return [("guessing", math.log(vocab_size)), ("letter counts", unigram), ("bigram table", bigram)]
+
+
+def stride_for(total: int) -> int:
+    """How many steps one point of a run of `total` steps stands for, so that about KEPT of them show it all."""
+    return max(1, math.ceil(total / KEPT))
+
+
+def delta(points: Iterable[tuple[int, float, float]], before: float) -> dict[str, list]:
+    """New (step, loss, seconds) points, short: losses to 3 decimals, milliseconds since the point before.
+
+    `before` is the seconds of the last point sent earlier; steps follow from the cursor and the stride.
+    """
+    losses, times, last = [], [], round(before * 1000)
+    for _, loss, seconds in points:
+        losses.append(round(loss, 3))
+        now = round(seconds * 1000)
+        times.append(now - last)
+        last = now
+    return {"loss": losses, "ms": times}
+
+
+def layout() -> dict[str, Any]:
+    """Axes and type of the chart, without data. Double click and zoom are the page's own."""
+    axis = {"showline": False, "zeroline": False, "gridcolor": "var(--line)", "tickfont": {"color": "var(--mut)"},
+            "ticks": "", "fixedrange": False, "automargin": False}
+    return {
+        "xaxis": {**axis, "showgrid": False, "showspikes": True, "spikemode": "across", "spikethickness": 1,
+                  "spikecolor": "var(--mut)", "spikedash": "dot", "nticks": 7, "separatethousands": True},
+        "yaxis": {**axis, "nticks": 7, "tickformat": ".3~g"},
+        "margin": {"l": 38, "r": 96, "t": 10, "b": 28}, "hovermode": "x unified", "showlegend": False, "dragmode": "zoom",
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 12, "color": "var(--mut)"},
+        "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--line)",
+                       "font": {"family": FONT, "size": 12, "color": "var(--ink)"}},
+        "shapes": [], "annotations": [],
+    }
+
+
+def traces(published: Sequence[tuple[int, float]] = ()) -> list[dict[str, Any]]:
+    """The shown run's traces, still empty: raw, smoothed, validation; then a step's published losses, if any."""
+    line = {"type": "scatter", "mode": "lines", "x": [], "y": []}
+    hover = "%{y:.3f}"
+    shown = [
+        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1.1}, "opacity": 0.3, "hoverinfo": "skip"},
+        {**line, "name": "training", "line": {"color": "var(--acc)", "width": 2.6}, "hovertemplate": hover},
+        {**line, "name": "validation", "mode": "lines+markers", "line": {"color": "var(--ink)", "width": 1.3},
+         "marker": {"size": 5, "color": "var(--ink)"}, "hovertemplate": hover},
+    ]
+    if published:
+        steps, losses = zip(*published)
+        shown.append({"type": "scatter", "mode": "markers", "name": "published", "x": list(steps), "y": list(losses),
+                      "marker": {"symbol": "circle-open", "size": 8, "color": "var(--mut)", "line": {"width": 1.5}},
+                      "hovertemplate": hover})
+    return shown
+
+
+def earlier(name: str, steps: Sequence[float], losses: Sequence[float], colour: str, place: int) -> dict[str, Any]:
+    """The trace of an earlier run: dimmed, in the colour of the component it differs in, dashes by its place."""
+    dashes = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+    return {"type": "scatter", "mode": "lines", "name": name, "x": list(steps), "y": list(losses), "opacity": 0.75,
+            "line": {"color": f"var(--c-{colour})" if colour else "var(--mut)", "width": 1.7,
+                     "dash": dashes[place % len(dashes)]},
+            "hovertemplate": "%{y:.3f}"}
+
+
+def smooth(steps: Sequence[float], losses: Sequence[float], span: float) -> list[float]:
+    """A causal average that forgets over `span` steps: each value depends on earlier points alone. The browser does the same.
+
+    Points may be unevenly spaced; the start is not pulled towards zero.
+    """
+    smoothed, weight, total, last = [], 0.0, 0.0, None
+    for step, loss in zip(steps, losses):
+        keep = 0.0 if span <= 0 else math.exp(-(step - last) / span) if last is not None else 0.0
+        weight, total, last = keep * weight + 1.0, keep * total + loss, step
+        smoothed.append(total / weight)
+    return smoothed
+
+
+def paint(figure: Any, palette: dict[str, str]) -> Any:
+    """`figure` with every "var(--name)" replaced by the palette's colour. Raises KeyError for a colour it lacks."""
+    if isinstance(figure, dict):
+        return {key: paint(value, palette) for key, value in figure.items()}
+    if isinstance(figure, list):
+        return [paint(value, palette) for value in figure]
+    if isinstance(figure, str) and figure.startswith("var("):
+        return palette[figure[4:-1]]
+    return figure

@@ -1,0 +1,51 @@
+// The ladder: one button a step, presets beyond it, and under it what the chosen one adds, why, and a question.
+
+import { element, emit, form, loadStep, on, ready } from "./state.js";
+
+export function mount(root) {
+  root.addEventListener("click", ({ target }) => {
+    const button = target.closest("button[data-preset]");
+    if (button) { loadStep(button.dataset.preset); emit("step"); }
+  });
+  root.addEventListener("keydown", (event) => { // arrows walk the ladder, as in any toolbar
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key], all = [...root.querySelectorAll("button[data-preset]")];
+    const at = all.indexOf(document.activeElement);
+    if (move && at >= 0) { all[(at + move + all.length) % all.length].focus(); event.preventDefault(); }
+  });
+  on("runs", ({ done }) => {
+    for (const button of root.querySelectorAll("button[data-preset]")) {
+      const finished = done.includes(button.dataset.preset);
+      button.classList.toggle("done", finished);
+      button.querySelector(".tick").textContent = finished ? "✓" : "";
+      button.querySelector(".tick").setAttribute("aria-label", finished ? "finished" : "");
+    }
+  });
+  ready.then(() => { paint(root); on("form", () => paint(root)); });
+}
+
+let painted = null;
+
+function paint(root) {
+  const chosen = form.preset;
+  if (painted === chosen.id) return;
+  painted = chosen.id;
+  for (const button of root.querySelectorAll("button[data-preset]")) {
+    const here = button.dataset.preset === chosen.id;
+    button.setAttribute("aria-pressed", here);
+    if (here) centre(button);
+  }
+  const say = root.querySelector("#say"), more = root.querySelector("#sources");
+  say.replaceChildren(element("b", "", `${chosen.title}.`), ` ${chosen.adds} ${chosen.why} `,
+    element("span", "predict", chosen.predict));
+  const entries = [["Stated", chosen.stated], ["Inferred", chosen.inferred], ["Sources", chosen.sources.join(", ")]];
+  more.querySelector("dl").replaceChildren(...entries.filter(([, said]) => said)
+    .flatMap(([title, said]) => [element("dt", "", title), element("dd", "", said)]));
+  more.hidden = !entries.some(([, said]) => said);
+  more.open = false;
+}
+
+// Moves the row alone, never the page.
+function centre(button) {
+  const row = button.closest(".steps");
+  row.scrollTo({ left: button.offsetLeft - row.clientWidth / 2 + button.offsetWidth / 2 });
+}

@@ -1,0 +1,32 @@
+"""A loss in words: what a model that reaches it must know. No torch here."""
+
+import math
+
+# What each line of the table below says, with the loss it takes, given ln V and the text's entropies in nats a token.
+Verdicts = list[tuple[float, str]]
+
+
+def verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
+    """Falling losses in nats, each with the words for a loss at or under it; the first is for any loss."""
+    guessing = math.log(vocab_size)
+    letters = (guessing + unigram) / 2
+    pairs = (unigram + bigram) / 2
+    return [
+        (1e9, "worse than guessing"),
+        (guessing + 0.1, "guessing"),
+        (guessing - 0.15, "learning which letters are common"),
+        (min(letters, unigram + 0.1), "knows letter frequencies"),
+        (unigram - 0.08, "learning which letters follow which"),
+        (min(pairs, bigram + 0.06), "knows letter pairs"),
+        (bigram - 0.03, "past the bigram table"),
+        (bigram - 0.3, "past the bigram table: short words"),
+        (bigram - 0.6, "words and names"),
+        (bigram - 0.9, "phrases"),
+    ]
+
+
+def verdict(loss: float, table: Verdicts) -> str:
+    """The words for `loss`: those of the last line it is at or under. A loss that is no number has none."""
+    if not math.isfinite(loss):
+        return "no longer a number"
+    return [words for limit, words in table if loss <= limit][-1]

@@ -1,0 +1,23 @@
+"""What every test runs under: its own home folder, one thread, no network for transformers."""
+
+import os
+import tempfile
+
+# Before anything imports torch or transformers, and inherited by the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+_home = tempfile.TemporaryDirectory(prefix="gpt-playground-tests-")
+os.environ["GPT_PLAYGROUND_HOME"] = _home.name
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home_is_temporary():
+    """No test ever reads or writes the runs of whoever runs it; the folder goes when the session ends."""
+    yield
+    _home.cleanup()
