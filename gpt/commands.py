@@ -48,8 +48,10 @@ def resume(arguments: Namespace, changes: Changes) -> int:
 
 def record(store: RunStore, id: str, as_json: bool) -> int:
     """Train a stored run to its end, telling what happens. Control-C stops it so that `resume` continues it."""
+    from gpt.device import limit_threads
     from gpt.recording import Recording
 
+    limit_threads()
     try:
         recording = Recording(store, id)
     except Exception as error:
@@ -188,8 +190,10 @@ def options(arguments: Namespace, changes: Changes) -> int:
 
 
 def ladder(arguments: Namespace, changes: Changes) -> int:
+    from gpt.device import limit_threads
     from gpt.ladder import climb
 
+    limit_threads()
     climb({"data.dataset": "tinyshakespeare", **changes}, arguments.only)
     return 0
 

@@ -1,5 +1,7 @@
 """Which device a run uses."""
 
+import os
+
 import torch
 
 from gpt.options import ConfigError
@@ -29,3 +31,14 @@ def describe_device(device: torch.device) -> str:
         return "MPS, Apple GPU"
     threads = torch.get_num_threads()
     return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def limit_threads() -> None:
+    """Lets PyTorch use half the cores, at least one; OMP_NUM_THREADS overrides it.
+
+    Its threads wait for each other by spinning, so one that shares its core with the page, a sample or another program
+    holds up all: with the other of two cores busy, two threads train at a tenth to a half of the speed of one. Always the
+    same number, because results depend on it in the last digit.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))

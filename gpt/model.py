@@ -404,15 +404,15 @@ RESIDUAL_STD = {"normal": lambda n: STD, "gpt2": lambda n: STD / math.sqrt(n), "
 def init_weights(model: nn.Module, cfg: ModelConfig, seed: int) -> None:
     """Draw every weight from (seed, its name): two models that differ in one part start equal in all others."""
     for path, module in model.named_modules():
-        if isinstance(module, nn.Embedding):
-            module.weight.normal_(0, 1 if cfg.init == "torch" else STD, generator=generator(seed, f"{path}.weight"))
-    for path, module in model.named_modules():
-        if isinstance(module, nn.Linear) and not (cfg.tie_weights and path == "head"):
+        if isinstance(module, nn.Linear):
             rows = module.parts if isinstance(module, FusedLinear) else {"": module.out_features}
             weights = module.weight.split(list(rows.values()))
             biases = [None] * len(rows) if module.bias is None else module.bias.split(list(rows.values()))
             for part, weight, bias in zip(rows, weights, biases):
                 init_linear(weight, bias, cfg, generator(seed, plain_name(path), part), writes=path.endswith(".proj"))
+    for path, module in model.named_modules():  # last: a table that the head shares is drawn as an embedding
+        if isinstance(module, nn.Embedding):
+            module.weight.normal_(0, 1 if cfg.init == "torch" else STD, generator=generator(seed, f"{path}.weight"))
 
 
 def init_linear(weight: Tensor, bias: Tensor | None, cfg: ModelConfig, g: torch.Generator, writes: bool) -> None:

@@ -37,10 +37,10 @@ class Recording:
     def _record(self) -> Iterator[Event]:
         self.store.set_status(self.id, "running")
         for event in self.run.events():
-            self._pending.append(event)
             if isinstance(event, Finished):
-                self.save()  # before anyone is told that it is finished
-            elif isinstance(event, Diverged) or monotonic() - self._flushed > FLUSH_SECONDS:
+                self.save()  # the last weights are safe before the run counts as finished
+            self._pending.append(event)
+            if isinstance(event, Finished | Diverged) or monotonic() - self._flushed > FLUSH_SECONDS:
                 self.flush()
             if isinstance(event, Step) and monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self.save()

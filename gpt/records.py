@@ -78,7 +78,7 @@ COLUMNS = ", ".join(f.name for f in fields(StoredRun))
 
 def stored_run(row: tuple, status: str) -> StoredRun:
     """A run from a row of COLUMNS; `status` is what its status is by now."""
-    about = dict(zip(COLUMNS.split(", "), row), status=status)
+    about = dict(zip(COLUMNS.split(", "), row, strict=True), status=status)
     about["options"] = json.loads(about["options"])
     about["versions"] = about["versions"] and json.loads(about["versions"])
     for name in ("val_loss", "unigram", "bigram"):

@@ -185,10 +185,14 @@ class RunStore:
         return [(seq, records.event(*row)) for seq, *row in rows]
 
     def rewind(self, run: str, step: int) -> None:
-        """Drops steps, events and checkpoints after `step`: a resumed run repeats them. Raises UnknownRun, RunHeld."""
+        """Back to the moment when `step` steps were done: drops what a run resumed from there reports once more.
+
+        Those are the later steps, and all other events from `step` on: a validation at `step` comes after that step.
+        Later checkpoints go too. Raises UnknownRun, RunHeld.
+        """
         with self._own(run) as db:
             db.execute("DELETE FROM steps WHERE run = ? AND step > ?", (run, step))
-            db.execute("DELETE FROM events WHERE run = ? AND step > ?", (run, step))
+            db.execute("DELETE FROM events WHERE run = ? AND step >= ?", (run, step))
             last = db.execute("SELECT step, kind, data FROM events WHERE run = ? AND kind = 'eval' "
                               "ORDER BY seq DESC LIMIT 1", (run,)).fetchone()
             db.execute("UPDATE runs SET step = min(step, ?), val_loss = ?, seconds = coalesce("

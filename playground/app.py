@@ -59,7 +59,8 @@ def serve(demo: gr.Blocks, **launch: Any) -> str:
              Mount(f"/{ROUTE}", Files(directory=STATIC))]
     _, local, shared = demo.launch(
         prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-        css_paths=sorted(STATIC.glob("*.css")), app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+        head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet.name}">' for sheet in sorted(STATIC.glob("*.css"), reverse=True)),
+        app_kwargs={"routes": files}, max_file_size="20mb", **launch)
     return shared or local
 
 

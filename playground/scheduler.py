@@ -6,7 +6,6 @@ No torch is imported before the first run or `warm_up`, so that the server can a
 """
 
 import logging
-import os
 import threading
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -178,8 +177,10 @@ class Scheduler:
                 self._changed.wait()
 
     def _load(self, id: str) -> "Recording":
+        from gpt.device import limit_threads
         from gpt.recording import Recording
 
+        limit_threads()
         return Recording(self.store, id)
 
     def _wake(self, _: Future) -> None:
@@ -191,7 +192,6 @@ class Scheduler:
     def _work(self) -> None:
         while True:
             ready = self._admit()
-            share_cores(len(ready))
             for job in ready:
                 try:
                     ended = self._quantum(job)
@@ -219,12 +219,3 @@ class Scheduler:
         if job.leaving:
             recording.leave(job.leaving)
         return bool(job.leaving)
-
-
-def share_cores(runs: int) -> None:
-    """All cores for the training thread's products when one run is active; one core when several take turns."""
-    import torch
-
-    threads = (os.cpu_count() or 1) if runs == 1 else 1
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)

@@ -62,44 +62,42 @@ def with_effect(section: Any, name: str) -> Any:
     return min(ways, key=lambda way: sum(getattr(way, f.name) != getattr(section, f.name) for f in fields(section)))
 
 
-def pairs_to_cover() -> set[tuple]:
+def pairs_to_cover() -> list[tuple]:
     """((option, value), (option, value)) for all values of two options that can have an effect at once."""
-    return {
+    return [
         ((a, x), (b, y)) for a, b in combinations(FACTORS, 2) for x in FACTORS[a] for y in FACTORS[b]
         if next(settings(OPTIONS, (a, b), {a: x, b: y}), None) is not None
-    }
+    ]
 
 
 def pairs_in(cfg: ModelConfig) -> set[tuple]:
     """The pairs of values that `cfg` really tries: both have an effect."""
-    live = [(name, getattr(cfg, name)) for name in FACTORS if has_effect(cfg, name)]
-    return set(combinations(live, 2))
+    return set(combinations([(name, getattr(cfg, name)) for name in FACTORS if has_effect(cfg, name)], 2))
 
 
-def pairwise(tries: int = 6) -> list[ModelConfig]:
-    """A few dozen configs in which every two values that can have an effect together do so at least once. Greedy:
-    the best of some `tries` each time. The same every time."""
-    chance, missing, cover = random.Random(0), pairs_to_cover(), []
+def pairwise(tries: int = 2) -> list[ModelConfig]:
+    """A few dozen configs in which every two values that can have an effect together do so at least once.
+
+    Greedy: each is the best of `tries`, grown around pairs still missing. The same ones every time.
+    """
+    chance, missing, cover = random.Random(1), dict.fromkeys(pairs_to_cover()), []
     while missing:
-        starts = chance.sample(sorted(missing, key=repr), min(tries, len(missing)))
-        rows = [complete(start, missing, chance) for start in starts]
-        cover.append(max(rows, key=lambda row: len(missing & pairs_in(row))))
-        missing -= pairs_in(cover[-1])
+        starts = chance.sample(list(missing), min(tries, len(missing)))
+        covered, row = max(((pairs_in(row) & missing.keys(), row) for row in (complete(s, missing, chance) for s in starts)),
+                           key=lambda found: len(found[0]))
+        cover.append(row)
+        missing = {pair: None for pair in missing if pair not in covered}
     return cover
 
 
-def complete(start: tuple, missing: set[tuple], chance: random.Random) -> ModelConfig:
-    """A config in which the pair `start` has an effect, and as many of the other missing pairs as come easily."""
+def complete(start: tuple, missing: dict[tuple, None], chance: random.Random) -> ModelConfig:
+    """A config in which the pair `start` has an effect, and as many other missing ones as come easily."""
     (a, x), (b, y) = start
     row = chance.choice(list(settings(OPTIONS, (a, b), {a: x, b: y})))
-    for name in sorted(set(FACTORS) - set(row), key=lambda name: (-len(FACTORS[name]), chance.random(), name)):
-        row[name] = max(FACTORS[name], key=lambda v: (gain(missing, row, (name, v)), chance.random()))
+    for name in sorted((n for n in FACTORS if n not in row), key=lambda n: (-len(FACTORS[n]), chance.random())):
+        row[name] = max(FACTORS[name], key=lambda v: (
+            sum(((old, (name, v)) in missing) + (((name, v), old) in missing) for old in row.items()), chance.random()))
     return ModelConfig(**row)
-
-
-def gain(missing: set[tuple], row: dict[str, Any], new: tuple) -> int:
-    """How many missing pairs the value `new` would make with those already in `row`."""
-    return sum((old, new) in missing or (new, old) in missing for old in row.items())
 
 
 def moved(cfg: ModelConfig, seed: int = 1, vocab_size: int = VOCAB, scale: float = 0.3) -> GPT | Bigram:

@@ -124,7 +124,7 @@ def test_options_of_another_version_are_refused_but_still_listed(store):
         db.execute("UPDATE runs SET options = ?", (json.dumps({**options, "model.telepathy": True}),))
     assert [found.id for found in store.runs()] == [run]
     with pytest.raises(ConfigError, match=f"{run}(?s:.*)model.telepathy"):
-        store.run(run).config
+        _ = store.run(run).config
 
 
 def test_statuses_are_the_known_ones(store):
@@ -171,7 +171,8 @@ def test_no_torch_before_weights():
 
 def test_events_read_back_exactly(store):
     run = new(store)
-    events = [STARTED, Eval(0, 1 / 3, 0.1), Sample(0, "O ", "O \u2028\0 'é'\n"), Step(1, 0.1, 0.2), Finished(1, 1e-300, 1.0)]
+    events = [STARTED, Eval(0, 1 / 3, 0.1), Sample(0, "O ", "O \u2028\0 'é'\n"), Step(1, 0.1, 0.2),
+              Finished(1, 1e-300, 1.0)]
     store.append(run, events)
     store.append(run, [])
     others = [event for event in events if not isinstance(event, Step)]
@@ -231,20 +232,22 @@ def test_points_say_what_they_need(store):
 
 def test_rewind_drops_what_a_resumed_run_repeats(store):
     run = new(store)
-    store.append(run, [STARTED, Eval(0, 4.0, 0.0), *steps(1, 100), Eval(100, 3.0, 9.0)])
+    store.append(run, [STARTED, Eval(0, 4.0, 0.0), *steps(1, 50), Eval(50, 3.5, 5.0)])
+    store.append(run, [*steps(51, 100), Eval(100, 3.0, 10.0)])
     store.save_checkpoint(run, 100, {"w": torch.ones(1)}, {})
     store.append(run, [*steps(101, 150), Eval(150, 2.5, 15.0), Sample(150, "", "x")])
     store.save_checkpoint(run, 150, {"w": torch.ones(1)}, {})
     seen = store.events(run)[-1][0]
     store.rewind(run, 100)
     found = store.run(run)
-    assert (found.step, found.val_loss, found.seconds) == (100, 3.0, 10.0)
-    assert [event.step for _, event in store.events(run)] == [0, 0, 100]
+    assert (found.step, found.val_loss, found.seconds) == (100, 3.5, 10.0)
+    assert [event.step for _, event in store.events(run)] == [0, 0, 50]  # training goes on with the check at 100
     assert len(store.points(run, limit=200)) == 100 and store.load_checkpoint(run)[0] == 100
-    store.append(run, [*steps(101, 150), Eval(150, 2.5, 15.0)])
-    assert [event.step for _, event in store.events(run, after=seen)] == [150]  # the cursor of an open page still works
+    store.append(run, [Eval(100, 3.0, 10.0), *steps(101, 150), Eval(150, 2.5, 15.0)])
+    assert [event.step for _, event in store.events(run, after=seen)] == [100, 150]  # an open page's cursor still works
     store.rewind(run, 0)
-    assert (store.run(run).step, store.run(run).val_loss, store.run(run).seconds) == (0, 4.0, 0.0)
+    assert (store.run(run).step, store.run(run).val_loss, store.run(run).seconds) == (0, None, 0.0)
+    assert store.events(run) == [] and store.points(run) == [] and store.load_checkpoint(run) is None
     store.rewind(run, 10)
     assert store.run(run).step == 0
 

@@ -1,0 +1,47 @@
+// Numbers of the chart: a causal average, the units of the horizontal axis, and the ranges shown before any zoom.
+
+// The same as plots.smooth, kept going point by point: what is drawn is never changed by what comes later.
+export class Average {
+  constructor(span) { this.span = span; this.weight = 0; this.total = 0; this.last = null; }
+
+  add(step, loss) {
+    if (loss == null) return null;
+    const keep = this.span <= 0 || this.last === null ? 0 : Math.exp(-(step - this.last) / this.span);
+    this.weight = keep * this.weight + 1;
+    this.total = keep * this.total + loss;
+    this.last = step;
+    return this.total / this.weight;
+  }
+}
+
+// The slider's 0..100 as steps to forget over: 0, then 1 to 1000.
+export const spanOf = (position) => (position > 0 ? 10 ** ((3 * position) / 100) : 0);
+
+// Horizontal values of a run's points: steps, tokens or seconds.
+export function across(unit, { steps, seconds, perStep }) {
+  if (unit === "tokens") return steps.map((step) => step * perStep);
+  return unit === "seconds" ? seconds : steps;
+}
+
+// From nothing to the end of the run; its end in seconds is what its pace so far says.
+export function rangeX(unit, total, run) {
+  const perStep = run?.head?.tokens_per_step || 1;
+  if (unit === "tokens") return [0, total * perStep];
+  if (unit === "seconds") return [0, Math.max(1, run?.step && run.last ? (run.last / run.step) * Math.max(total, run.step) : 10)];
+  return [0, total];
+}
+
+// From a little under the lowest curve to a little over guessing; a curve that starts far above is cut off.
+export function rangeY(values, references) {
+  const lines = references.map(([, loss]) => loss), guessing = Math.max(...lines, 0);
+  const known = values.filter((loss) => loss != null);
+  const low = Math.min(...known, ...lines), high = Math.max(guessing, Math.min(Math.max(...known, 0), guessing ? 1.5 * guessing : Infinity));
+  if (!Number.isFinite(low)) return [1, 4.5];
+  return [Math.max(0, Math.floor((low - 0.12) * 5) / 5), Math.ceil((high + 0.08) * 10) / 10];
+}
+
+export const onAxis = (log, number) => (log ? Math.log10(Math.max(number, 1e-9)) : number);
+
+export function rangeOn(log, [low, high], floor) {
+  return log ? [Math.log10(Math.max(low, floor)), Math.log10(Math.max(high, floor * 10))] : [low, high];
+}

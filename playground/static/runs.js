@@ -1,0 +1,62 @@
+// The chart's tools and the list of this visitor's runs.
+
+import { element, on } from "./state.js";
+import { session, show, title } from "./session.js";
+
+export function bindRuns(root, chart) {
+  const { view } = chart;
+  root.querySelector(`input[name=x-axis][value=${view.unit}]`).checked = true;
+  root.querySelector("#log-x").checked = view.logX;
+  root.querySelector("#log-y").checked = view.logY;
+  const smoothing = root.querySelector("#smoothing");
+  const share = () => smoothing.style.setProperty("--share", `${smoothing.value}%`);
+  smoothing.value = view.smoothing;
+  share();
+  root.querySelector(".tools").addEventListener("input", ({ target }) => {
+    if (target.name === "x-axis") chart.set({ unit: target.value });
+    else if (target.id === "log-x") chart.set({ logX: target.checked });
+    else if (target.id === "log-y") chart.set({ logY: target.checked });
+    else { share(); chart.set({ smoothing: Number(target.value) }); }
+  });
+  root.querySelector("#csv").addEventListener("click", saveTable);
+  root.querySelector("#png").addEventListener("click", () => savePicture(chart));
+  const list = root.querySelector("#runs");
+  for (const event of ["runs", "attached", "head"]) on(event, () => paintRuns(list));
+}
+
+function paintRuns(list) {
+  list.replaceChildren(...session.runs.map((run) => {
+    const chip = element("button", "chip"), here = run.id === session.shown?.id;
+    chip.type = "button";
+    chip.dataset.run = run.id;
+    chip.dataset.part = run.colour;
+    chip.setAttribute("aria-pressed", here);
+    chip.title = `${title(run)}: ${run.status}, ${run.step} steps`;
+    chip.append(element("span", "", title(run)), element("b", "", run.val == null ? run.status : run.val.toFixed(2)));
+    chip.addEventListener("click", () => show(run.id));
+    return chip;
+  }));
+}
+
+const fileName = (ending) => `${(session.shown ? title(session.shown.head || {}) : "loss").replace(/[^\w.+-]+/g, "-") || "run"}.${ending}`;
+
+async function saveTable() {
+  if (!session.shown) return;
+  const answer = await session.server.table({ visitor: session.visitor, run: session.shown.id });
+  if (answer?.csv) download(fileName("csv"), URL.createObjectURL(new Blob([answer.csv], { type: "text/csv" })));
+}
+
+// On the page's own paper, at twice the size.
+async function savePicture(chart) {
+  const { plot } = chart, { width, height } = plot._fullLayout;
+  const layout = { ...plot.layout, paper_bgcolor: chart.colour("--card"), plot_bgcolor: chart.colour("--card") };
+  const picture = await Plotly.toImage({ data: plot.data, layout }, { format: "png", width, height, scale: 2 });
+  download(fileName("png"), picture);
+}
+
+export function download(name, address) {
+  const link = element("a");
+  Object.assign(link, { href: address, download: name });
+  link.click();
+  if (address.startsWith("blob:")) setTimeout(() => URL.revokeObjectURL(address), 1000);
+}

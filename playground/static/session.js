@@ -1,0 +1,114 @@
+// The shown run: asks the server for what is new and tells the regions. The run itself belongs to the server.
+
+import { emit, load, preset, recall, remember } from "./state.js";
+
+const SHOWN = "gpt-playground-shown";
+const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000;
+export const GOING = ["queued", "running"];
+
+// `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
+export const session = { visitor: null, shown: null, runs: [], server: null, away: false };
+
+let every = 400, timer = null, busy = false, fails = 0;
+
+export function start(server, everyMs) {
+  session.server = server;
+  every = everyMs;
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+}
+
+// A desk's value, {"visitor", "run", "note"}: the first on loading, then one after every action.
+export async function enter(desk, first) {
+  session.visitor = desk.visitor;
+  emit("note", desk.note || "");
+  await refreshRuns();
+  const remembered = first && recall(SHOWN);
+  attach(session.runs.some((run) => run.id === remembered) ? remembered : desk.run);
+}
+
+export function attach(id) {
+  remember(SHOWN, id || null);
+  session.shown = id ? { id, head: null, status: "", step: 0, total: 0, after: 0, seq: 0, stride: 0, last: 0,
+    steps: [], loss: [], seconds: [], evals: [], samples: [], speeds: [] } : null;
+  emit("attached", session.shown);
+  tick();
+}
+
+// Shows an earlier run: its curve in front, and its options in the form.
+export async function show(id) {
+  attach(id);
+  const wanted = await new Promise((resolve) => {
+    const wait = () => (session.shown?.id !== id ? resolve(null) : session.shown.head ? resolve(session.shown.head) : setTimeout(wait, 60));
+    wait();
+  });
+  if (wanted?.form && preset(wanted.form.preset)) load(wanted.form.preset, wanted.form.changes);
+}
+
+export async function refreshRuns() {
+  const answer = await session.server.runs({ visitor: session.visitor });
+  if (!answer) return;
+  session.runs = answer.runs;
+  emit("runs", answer);
+}
+
+async function tick() {
+  clearTimeout(timer);
+  const run = session.shown;
+  if (!run || busy) return;
+  busy = true;
+  let pause = AWAY_MS;
+  try {
+    const answer = await session.server.poll({
+      visitor: session.visitor, run: run.id, after: run.after, seq: run.seq, stride: run.stride, seconds: run.last,
+      head: run.head ? 0 : 1,
+    });
+    fails = answer ? 0 : fails + 1;
+    session.away = fails > 1;
+    if (session.shown === run) pause = answer ? take(run, answer) : Math.min(every * 2 ** fails, AWAY_MS);
+    else pause = 0;
+    if (!answer) emit("status", run);
+  } finally { busy = false; }
+  timer = setTimeout(tick, document.hidden ? Math.max(pause, HIDDEN_MS) : pause);
+}
+
+// Adds an answer to the run; returns how long to wait for the next.
+function take(run, answer) {
+  if (answer.status === "gone") { attach(null); return AWAY_MS; }
+  if (answer.again) { attach(run.id); return 0; }
+  if (answer.from !== run.after) return every;
+  const before = run.status, fresh = { from: run.steps.length, evals: run.evals.length, samples: run.samples.length };
+  answer.loss.forEach((loss, i) => {
+    run.last += answer.ms[i] / 1000;
+    run.after += answer.stride;
+    run.steps.push(run.after); run.loss.push(loss); run.seconds.push(run.last);
+  });
+  run.evals.push(...answer.evals);
+  run.samples.push(...answer.samples);
+  for (const key of ["status", "message", "place", "step", "total", "stride", "seq", "words", "sharing", "more"]) run[key] = answer[key];
+  if (answer.head) { run.head = answer.head; emit("head", run); }
+  run.speeds = [...run.speeds.filter(([at]) => performance.now() - at < 8000), [performance.now(), run.step]];
+  emit("points", { run, fresh });
+  emit("status", run);
+  if (before && before !== run.status) { run.speeds = []; refreshRuns(); }
+  if (answer.more) return 0;
+  return run.status === "running" ? every : run.status === "queued" ? QUEUED_MS : RESTING_MS;
+}
+
+// Steps a second of the wall clock over the last seconds, or null: what is left depends on the sharing, too.
+export function speed(run) {
+  const [first, last] = [run.speeds[0], run.speeds.at(-1)];
+  return first && last && last[0] - first[0] > 700 && last[1] > first[1] ? (1000 * (last[1] - first[1])) / (last[0] - first[0]) : null;
+}
+
+// Words for a loss, from the run's own table.
+export function verdict(run, loss) {
+  const lines = run.head?.verdicts.filter(([limit]) => loss <= limit) || [];
+  return loss == null ? "" : lines.at(-1)?.[1] || "";
+}
+
+// How a run is called beside the others: its difference, or its preset where there is none or that differs.
+export function title(run, beside = null) {
+  const name = run.name || "";
+  return beside && beside.preset === run.preset && name ? name : [run.title, name].filter(Boolean).join(" ");
+}
+

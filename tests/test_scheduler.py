@@ -1,0 +1,170 @@
+"""The background training thread: fair to all runs, and nothing is lost when one is paused, stopped or fails."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from gpt.config import RunConfig, SampleConfig
+from gpt.events import Eval
+from gpt.options import ConfigError, replace
+from gpt.store import RunStore
+from gpt.tokenizers import TextError
+from playground import scheduler as module
+from playground.scheduler import QueueFull, Scheduler
+
+TINY = {"model.architecture": "bigram", "model.block_size": 8, "train.batch_size": 4, "train.eval_tokens": 64,
+        "sample.length": 5, "train.steps": 100_000, "train.eval_every": 10_000}
+BRIEF = TINY | {"train.steps": 200, "train.eval_every": 100}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path)
+
+
+@pytest.fixture
+def scheduler(store):
+    scheduler = Scheduler(store, max_active=2)
+    yield scheduler
+    for run in store.runs():
+        scheduler.stop(run.id)
+    until(lambda: all(run.status not in ("queued", "running") for run in store.runs()))
+
+
+def until(happened: Callable[[], object], seconds: float = 20.0) -> None:
+    """Waits for something that a thread will do."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def submit(scheduler: Scheduler, owner: str = "ann", changes: dict = TINY, **more) -> str:
+    return scheduler.submit(replace(RunConfig(), changes), owner=owner, preset="ladder/01-bigram", name="", **more)
+
+
+def status(store: RunStore, run: str) -> str:
+    return store.run(run).status
+
+
+def test_a_submitted_run_is_trained_to_its_end(scheduler, store):
+    run = submit(scheduler, changes=BRIEF)
+    until(lambda: status(store, run) == "finished")
+    assert [e.step for _, e in store.events(run) if isinstance(e, Eval)] == [0, 100, 200]
+    until(lambda: scheduler.active() == 0)
+
+
+def test_bad_options_are_refused_before_anything_is_stored(scheduler, store):
+    with pytest.raises(ConfigError):
+        replace(RunConfig(), {"model.n_head": 5})
+    broken = RunConfig(train=module.RunConfig().train.__class__(steps=-1))
+    with pytest.raises(ConfigError, match="steps"):
+        scheduler.submit(broken, owner="ann", preset="x", name="")
+    assert store.runs() == []
+
+
+def test_active_runs_share_the_machine_fairly(scheduler, store):
+    """Two equal runs of two visitors advance alike."""
+    first, second = submit(scheduler, "ann"), submit(scheduler, "bob")
+    until(lambda: min(store.run(first).step, store.run(second).step) > 0)
+    a, b = store.run(first).step, store.run(second).step
+    until(lambda: store.run(first).step > a + 4000)
+    gained = store.run(first).step - a, store.run(second).step - b
+    assert 0.3 < gained[0] / gained[1] < 3
+
+
+def test_runs_over_the_limit_wait_and_the_queue_goes_round_the_visitors(scheduler, store):
+    ann = [submit(scheduler, "ann") for _ in range(4)]
+    until(lambda: scheduler.active() == 2)
+    bob = submit(scheduler, "bob")
+    until(lambda: scheduler.place(bob) == 1)
+    assert [scheduler.place(run) for run in ann] == [None, None, 2, 3]
+    assert status(store, bob) == "queued"
+    scheduler.stop(ann[0])
+    until(lambda: status(store, bob) == "running")
+    assert scheduler.place(ann[2]) == 1
+
+
+def test_a_waiting_run_can_be_stopped(scheduler, store):
+    runs = [submit(scheduler) for _ in range(3)]
+    until(lambda: scheduler.active() == 2)
+    scheduler.stop(runs[2])
+    assert status(store, runs[2]) == "stopped" and scheduler.place(runs[2]) is None
+
+
+def test_paused_and_resumed_equals_never_paused(scheduler, store):
+    changes = BRIEF | {"train.steps": 4000}
+    whole, parted = submit(scheduler, changes=changes), submit(scheduler, changes=changes)
+    until(lambda: store.run(parted).step > 0)
+    scheduler.pause(parted)
+    until(lambda: status(store, parted) in ("paused", "finished"))
+    assert status(store, parted) == "paused"
+    scheduler.resume(parted)
+    until(lambda: status(store, parted) == status(store, whole) == "finished")
+    assert [p[:2] for p in store.points(parted, limit=9999)] == [p[:2] for p in store.points(whole, limit=9999)]
+
+
+def test_step_does_one_step(scheduler, store):
+    run = submit(scheduler, quota=1)
+    for steps in (1, 2, 3):
+        until(lambda: status(store, run) == "paused")
+        assert store.run(run).step == steps
+        scheduler.step(run)
+        until(lambda: store.run(run).step > steps)
+
+
+def test_extend_goes_on_from_the_end(scheduler, store):
+    run = submit(scheduler, changes=BRIEF)
+    until(lambda: status(store, run) == "finished")
+    before = store.points(run)
+    scheduler.extend(run, 300)
+    until(lambda: status(store, run) == "finished" and store.run(run).step == 500)
+    assert store.points(run)[: len(before)] == before
+    with pytest.raises(ConfigError):
+        scheduler.extend(run, 10**9)
+
+
+def test_a_failing_run_says_why_and_the_others_go_on(scheduler, store, monkeypatch):
+    missing = submit(scheduler, changes=TINY | {"data.dataset": "own", "data.text": "0" * 64})
+    good = submit(scheduler, changes=BRIEF)
+    until(lambda: status(store, missing) == "failed" and status(store, good) == "finished")
+    assert "not on this machine" in store.run(missing).message
+
+
+def test_a_visitor_may_not_fill_the_queue(scheduler, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    for _ in range(3):
+        submit(scheduler)
+    with pytest.raises(QueueFull, match="stop some"):
+        submit(scheduler)
+    submit(scheduler, "bob")
+
+
+def test_sampling_works_while_training_and_after(scheduler, store):
+    run = submit(scheduler)
+    until(lambda: store.run(run).step > 0)
+    during = "".join(scheduler.sample(run, SampleConfig(length=50)))
+    assert len(during) == 50 and status(store, run) == "running"
+    scheduler.stop(run)
+    until(lambda: status(store, run) == "stopped")
+    assert "".join(scheduler.sample(run, SampleConfig(length=50))) == "".join(scheduler.sample(run, SampleConfig(length=50)))
+    with pytest.raises(TextError, match="é"):
+        next(scheduler.sample(run, SampleConfig(prompt="é")))
+
+
+def test_a_run_without_weights_cannot_be_sampled(scheduler, store):
+    runs = [submit(scheduler) for _ in range(3)]
+    with pytest.raises(ConfigError, match="no weights yet"):
+        scheduler.sample(runs[2], SampleConfig())
+
+
+def test_sampling_does_not_change_the_training(scheduler, store):
+    changes = BRIEF | {"train.steps": 3000, "model.architecture": "transformer", "model.n_layer": 1, "model.n_embd": 8,
+                       "model.dropout_resid": 0.2}
+    plain, sampled = submit(scheduler, changes=changes), submit(scheduler, changes=changes)
+    while status(store, sampled) != "finished":
+        if store.run(sampled).step > 0:
+            list(scheduler.sample(sampled, SampleConfig(length=20)))
+    until(lambda: status(store, plain) == "finished")
+    assert [p[:2] for p in store.points(plain, limit=9999)] == [p[:2] for p in store.points(sampled, limit=9999)]
