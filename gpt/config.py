@@ -8,7 +8,7 @@ presets, run names, tests and the README; the only other place to touch is the l
 import os
 from dataclasses import dataclass, field
 
-from gpt.options import choice, get, number, problems, show, switch, text, values, walk
+from gpt.options import choice, get, number, options, problems, show, switch, text, values, walk
 
 # The form's sections in their order, with the component whose colour they carry.
 GROUPS = {
@@ -178,15 +178,17 @@ class ModelConfig:
             return wrong
         if self.architecture == "bigram" or self.attention == "none":
             return []
-        if self.n_embd % self.heads:
-            near = sorted({self.n_embd // self.heads * self.heads or self.heads, (self.n_embd // self.heads + 1) * self.heads})
-            fits = [h for h in range(1, 33) if self.n_embd % h == 0]
-            wrong.append(f"n_embd = {self.n_embd} cannot be shared by n_head = {self.heads}: use n_embd = "
-                         f"{' or '.join(map(str, near))}, or n_head = {', '.join(map(str, fits))}.")
-        elif self.position == "rope" and self.head_dim % 2:
-            wrong.append(f"position = rope turns pairs of dimensions, but each head has {self.head_dim}: "
-                         f"use n_embd = {self.heads * (self.head_dim + 1)}.")
-        if self.attention == "multi" and self.n_head % self.queries_per_kv:
+        multi, pair = self.attention == "multi", 2 if self.position == "rope" else 1
+        unit = self.heads * pair
+        if self.n_embd % unit:
+            width, below = options(self)["n_embd"], self.n_embd // unit * unit
+            near = [n for n in (below, below + unit) if width.low <= n <= width.high]
+            fits = [h for h in range(1, 33) if self.n_embd % (h * pair) == 0 and h % self.queries_per_kv == 0]
+            wrong.append(f"n_embd = {self.n_embd} cannot be shared" + f" by n_head = {self.heads}" * multi
+                         + " in the pairs that position = rope turns" * (pair == 2)
+                         + f": use n_embd = {' or '.join(map(str, near))}"
+                         + f", or n_head = {', '.join(map(str, fits))}" * (multi and bool(fits)) + ".")
+        if multi and self.n_head % self.queries_per_kv:
             fits = [q for q in range(1, self.n_head + 1) if self.n_head % q == 0]
             wrong.append(f"queries_per_kv = {self.queries_per_kv} does not divide n_head = {self.n_head}: "
                          f"use {', '.join(map(str, fits))}.")
@@ -248,7 +250,7 @@ class TrainConfig:
     lr_end: float = number(0.1, 0.0, 1.0, label="Final step size", term="fraction of the learning rate", group="Training",
         short="lr end", when=DECAYING, help="Where the fall ends, as a share of the step size above.")
     decay: float = number(0.2, 0.01, 1.0, label="Last part", term="decay fraction", group="Training", short="decay",
-        when={"schedule": ("wsd",)}, source="Hu et al. 2024", help="The share of all steps in which the fall happens.")
+        when={"schedule": ("wsd",)}, source="Hu et al. 2024", help="The fall happens in this share of the steps, warm-up not counted.")
     optimizer: str = choice("adamw", {
         "adamw": ("AdamW", "Each weight has its own step size, from the history of its gradients."),
         "sgd": ("SGD", "Straight down the gradient, with momentum if wanted."),

@@ -14,8 +14,8 @@ def next_token(scores: Tensor, cfg: SampleConfig, g: torch.Generator) -> int:
     """One token drawn from scores (V,) on the CPU: temperature, then the top k, then the top p of what is left."""
     if cfg.temperature == 0:
         return int(scores.argmax())
-    scores, order = (scores.float() / cfg.temperature).sort(descending=True, stable=True)
-    probabilities = scores.softmax(-1)
+    scores, order = scores.double().sort(descending=True, stable=True)
+    probabilities = ((scores - scores[0]) / cfg.temperature).softmax(-1)  # the likeliest is 0: nothing overflows
     if cfg.top_k:
         probabilities[cfg.top_k :] = 0
     if cfg.top_p < 1:  # keep a token while those before it have less than p: the likeliest always stays

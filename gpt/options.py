@@ -7,7 +7,6 @@ No torch here: the command line's help and the page must appear before torch is 
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Iterator
 
@@ -52,7 +51,7 @@ class Option:
     def check(self, value: Any) -> str | None:
         """A sentence saying what is wrong with `value` and what would pass, or None."""
         if self.kind == "choice":
-            if value not in self.choices:
+            if not isinstance(value, str) or value not in self.choices:
                 return f"{self.name} = {value!r}: choose one of {', '.join(self.choices)}."
         elif self.kind == "switch":
             if not isinstance(value, bool):
@@ -67,7 +66,7 @@ class Option:
             if isinstance(value, bool) or not isinstance(value, int if self.integer else (int, float)):
                 return f"{self.name} = {value!r}: use {wanted} from {show(self.low)} to {show(self.high)}."
             in_range = self.low <= value <= self.high or (self.zero and value == 0)
-            if not math.isfinite(value) or not in_range:
+            if not in_range:
                 also = f", or 0 for {self.zero}" if self.zero and self.low > 0 else ""
                 return f"{self.name} = {show(value)}: use {wanted} from {show(self.low)} to {show(self.high)}{also}."
         return None
@@ -92,7 +91,7 @@ class Option:
         """`value` as JSON or TOML may have loosened it: 3.0 for 3, 1 for 1.0. Wrong values pass, for `check` to name."""
         if self.kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
             if not self.integer:
-                return float(value)
+                return value if self.check(value) else float(value)
             if isinstance(value, float) and value.is_integer():
                 return int(value)
         return value

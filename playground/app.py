@@ -53,8 +53,8 @@ def build(store: RunStore | None = None, scheduler: Scheduler | None = None) -> 
 def serve(demo: gr.Blocks, **launch: Any) -> str:
     """Starts serving the page in the background and returns its address; `launch` goes to Gradio."""
     font = gr.themes.utils.fonts.LocalFont
-    theme = gr.themes.Base(font=[font("IBM Plex Sans"), "ui-sans-serif", "system-ui", "sans-serif"],
-                           font_mono=[font("IBM Plex Mono"), "ui-monospace", "monospace"])
+    theme = gr.themes.Base(font=[font("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
+                           font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
     files = [Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
              Mount(f"/{ROUTE}", Files(directory=STATIC))]
     _, local, shared = demo.launch(
@@ -84,14 +84,14 @@ def plotly_folder() -> Path:
     return Path(find_spec("plotly").origin).parent / "package_data"
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Serves until interrupted."""
+def main(argv: Sequence[str] | None = None, demo: gr.Blocks | None = None) -> None:
+    """Serves `demo`, by default a new page, until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m playground", description="Serves the GPT playground.")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, or GRADIO_SERVER_NAME)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860, or GRADIO_SERVER_PORT)")
     parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
     given = parser.parse_args(argv)
-    demo = build()
+    demo = demo or build()
     address = serve(demo, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
     print(f"GPT Playground: {address}", flush=True)
     warm_up()
@@ -107,4 +107,5 @@ def warm_up() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    demo = build()  # a module's variable, which is where Spaces looks for the page
+    main(demo=demo)

@@ -83,18 +83,21 @@ def value_of(config: RunConfig, preset: Preset) -> dict[str, Any]:
 
 
 def name_of(config: RunConfig, preset: Preset) -> str:
-    """A run's name: what differs from its preset, sampling aside, since that leaves the training alone."""
-    return options.name_of(options.replace(config, _sampling(preset.config)), preset.config)
+    """A run's name: what differs from its preset, in words; "" where nothing does."""
+    return " ".join(tags_of(config, preset))
+
+
+def tags_of(config: RunConfig, preset: Preset) -> list[str]:
+    """A word or two for each difference from the preset; sampling aside, since that leaves the training alone."""
+    known = dict(options.walk(config))
+    found = options.difference(config, preset.config)
+    return [known[path].tag(after) for path, (_, after) in found.items() if not path.startswith("sample.")]
 
 
 def colour_of(config: RunConfig, preset: Preset) -> str:
     """The component whose colour a run carries: that of the first difference from its preset, or ""."""
     known = dict(options.walk(config))
     return next((known[path].part for path in options.difference(config, preset.config) if known[path].part), "")
-
-
-def _sampling(config: RunConfig) -> dict[str, Any]:
-    return {path: value for path, value in options.values(config).items() if path.startswith("sample.")}
 
 
 # HTML -------------------------------------------------------------------------------------------------------------
@@ -138,8 +141,8 @@ def row(path: str, option: Option) -> str:
     term = f'<span class="term">{escape(option.term)}</span>' if option.term else ""
     source = f'<span class="tag">{escape(option.source)}</span>' if option.source else ""
     line = '<p class="says"></p>' if option.kind == "choice" else ""
-    return (f'<div class="row {option.kind}" data-path="{path}" data-part="{option.part}">'
-            f'<div class="row-head"><span class="name"><label id="{_id(path)}-label" for="{_id(path)}">'
+    return (f'<div class="option" data-path="{path}" data-part="{option.part}">'
+            f'<div class="option-head"><span class="name"><label id="{_id(path)}-label" for="{_id(path)}">'
             f'{escape(option.label)}</label>{term}<em class="mark" hidden>this step</em></span>'
             f'<button type="button" class="reset" aria-label="Reset {escape(option.label)}" hidden>'
             f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3.5 5.5h6a3.5 3.5 0 1 1 0 7H6M3.5 5.5 6.2 2.8M3.5 5.5'
@@ -169,7 +172,7 @@ def _switch(path: str, option: Option) -> str:
 
 def _number(path: str, option: Option) -> str:
     off = f'<span class="zero" hidden>{escape(option.zero)}</span>' if option.zero else ""
-    return (f'<span class="number">{off}<input id="{_id(path)}" type="text" inputmode="decimal" autocomplete="off" '
+    return (f'<span class="numeric">{off}<input id="{_id(path)}" type="text" inputmode="decimal" autocomplete="off" '
             f'spellcheck="false" size="7"></span>')
 
 

@@ -14,6 +14,9 @@ FONT = "IBM Plex Sans, ui-sans-serif, system-ui, sans-serif"
 LIGHT = {"--card": "#fffefb", "--ink": "#1d2430", "--mut": "#636a78", "--line": "#e6e3da", "--acc": "#2a63c9"}
 DARK = {"--card": "#191d25", "--ink": "#e8eaf0", "--mut": "#9aa2b2", "--line": "#2a303c", "--acc": "#7aa8ff"}
 
+HOVER = "%{y:.3f}"
+EARLIER = 4  # earlier runs drawn at most
+
 References = list[tuple[str, float]]
 
 
@@ -48,7 +51,8 @@ def layout() -> dict[str, Any]:
     return {
         "xaxis": {**axis, "showgrid": False, "showspikes": True, "spikemode": "across", "spikethickness": 1,
                   "spikecolor": "var(--mut)", "spikedash": "dot", "nticks": 7, "separatethousands": True},
-        "yaxis": {**axis, "nticks": 7, "tickformat": ".3~g"},
+        "yaxis": {**axis, "nticks": 7, "tickformatstops": [{"dtickrange": [0.1, None], "value": ".1f"},
+                                                           {"dtickrange": [None, 0.1], "value": ".3~f"}]},
         "margin": {"l": 38, "r": 96, "t": 10, "b": 28}, "hovermode": "x unified", "showlegend": False, "dragmode": "zoom",
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "var(--mut)"},
@@ -58,31 +62,26 @@ def layout() -> dict[str, Any]:
     }
 
 
-def traces(published: Sequence[tuple[int, float]] = ()) -> list[dict[str, Any]]:
-    """The shown run's traces, still empty: raw, smoothed, validation; then a step's published losses, if any."""
-    line = {"type": "scatter", "mode": "lines", "x": [], "y": []}
-    hover = "%{y:.3f}"
-    shown = [
-        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1.1}, "opacity": 0.3, "hoverinfo": "skip"},
-        {**line, "name": "training", "line": {"color": "var(--acc)", "width": 2.6}, "hovertemplate": hover},
-        {**line, "name": "validation", "mode": "lines+markers", "line": {"color": "var(--ink)", "width": 1.3},
-         "marker": {"size": 5, "color": "var(--ink)"}, "hovertemplate": hover},
+def traces() -> list[dict[str, Any]]:
+    """The shown run's traces, still empty: raw, smoothed, validation, and a ladder step's published losses."""
+    line = {"type": "scatter", "mode": "lines", "x": [], "y": [], "hovertemplate": HOVER}
+    return [
+        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1}, "opacity": 0.28, "hoverinfo": "skip",
+         "hovertemplate": None},
+        {**line, "name": "training", "line": {"color": "var(--acc)", "width": 2.6}},
+        {**line, "name": "held out", "mode": "lines+markers", "opacity": 0.85,
+         "line": {"color": "var(--ink)", "width": 1, "dash": "1px,3px"},
+         "marker": {"size": 4.5, "color": "var(--ink)"}},
+        {**line, "name": "published", "mode": "markers",
+         "marker": {"symbol": "circle-open", "size": 8, "color": "var(--mut)", "line": {"width": 1.5}}},
     ]
-    if published:
-        steps, losses = zip(*published)
-        shown.append({"type": "scatter", "mode": "markers", "name": "published", "x": list(steps), "y": list(losses),
-                      "marker": {"symbol": "circle-open", "size": 8, "color": "var(--mut)", "line": {"width": 1.5}},
-                      "hovertemplate": hover})
-    return shown
 
 
-def earlier(name: str, steps: Sequence[float], losses: Sequence[float], colour: str, place: int) -> dict[str, Any]:
-    """The trace of an earlier run: dimmed, in the colour of the component it differs in, dashes by its place."""
-    dashes = ("dash", "dot", "dashdot", "longdash", "longdashdot")
-    return {"type": "scatter", "mode": "lines", "name": name, "x": list(steps), "y": list(losses), "opacity": 0.75,
-            "line": {"color": f"var(--c-{colour})" if colour else "var(--mut)", "width": 1.7,
-                     "dash": dashes[place % len(dashes)]},
-            "hovertemplate": "%{y:.3f}"}
+def earlier(place: int) -> dict[str, Any]:
+    """The trace of an earlier run, still empty: dimmed; its dashes differ by its place in the list."""
+    dashes = ("7px,4px", "2px,3px", "9px,3px,2px,3px", "12px,5px")
+    return {"type": "scatter", "mode": "lines", "x": [], "y": [], "opacity": 0.7, "hovertemplate": HOVER,
+            "line": {"color": "var(--mut)", "width": 1.6, "dash": dashes[place % len(dashes)]}}
 
 
 def smooth(steps: Sequence[float], losses: Sequence[float], span: float) -> list[float]:

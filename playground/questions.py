@@ -173,11 +173,11 @@ def beginning(run: StoredRun) -> Answer:
 
 def chip(run: StoredRun) -> Answer:
     """A run in a list: its name, where it stands, and what its curve may be compared with."""
-    preset = preset_of(run)
+    preset, (tags, colour) = preset_of(run), differing(run)
     return {
-        "id": run.id, "name": run.name, "preset": run.preset, "title": preset.title if preset else run.preset,
+        "id": run.id, "name": run.name, "tags": tags, "preset": run.preset, "title": preset.title if preset else run.preset,
         "status": run.status, "step": run.step, "val": real(run.val_loss), "created": run.created,
-        "colour": colour_of(run), "text": f"{run.fingerprint}/{run.options.get('data.tokenizer')}",
+        "colour": colour, "text": f"{run.fingerprint}/{run.options.get('data.tokenizer')}",
     }
 
 
@@ -186,13 +186,13 @@ def preset_of(run: StoredRun) -> Preset | None:
     return next((preset for preset in list_presets() if preset.id == run.preset), None)
 
 
-def colour_of(run: StoredRun) -> str:
-    """The component that a run differs in from its preset, for its colour; "" if in none."""
+def differing(run: StoredRun) -> tuple[list[str], str]:
+    """What a run differs in from its preset: a tag for each option, and the component that gives it its colour."""
     preset = preset_of(run)
     try:
-        return form.colour_of(run.config, preset) if preset else ""
+        return (form.tags_of(run.config, preset), form.colour_of(run.config, preset)) if preset else ([], "")
     except ConfigError:  # made by another version: listed all the same
-        return ""
+        return [], ""
 
 
 def total_of(run: StoredRun) -> int:

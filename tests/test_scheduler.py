@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gpt.config import RunConfig, SampleConfig
+from gpt.config import RunConfig, SampleConfig, TrainConfig
 from gpt.events import Eval
 from gpt.options import ConfigError, replace
 from gpt.store import RunStore
@@ -58,7 +58,7 @@ def test_a_submitted_run_is_trained_to_its_end(scheduler, store):
 def test_bad_options_are_refused_before_anything_is_stored(scheduler, store):
     with pytest.raises(ConfigError):
         replace(RunConfig(), {"model.n_head": 5})
-    broken = RunConfig(train=module.RunConfig().train.__class__(steps=-1))
+    broken = RunConfig(train=TrainConfig(steps=-1))
     with pytest.raises(ConfigError, match="steps"):
         scheduler.submit(broken, owner="ann", preset="x", name="")
     assert store.runs() == []

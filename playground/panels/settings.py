@@ -7,8 +7,8 @@ from playground.panels.island import island
 from playground.questions import Questions
 
 SETTINGS = """
-<section class="card form" aria-label="Settings"><h2>Settings <button type="button" id="reset-all" hidden></button></h2>
-<p id="estimate" class="mono" aria-live="polite"></p><ul id="problems" role="alert" hidden></ul>{groups}</section>"""
+<section class="card form" aria-label="Settings"><div class="form-head"><h2>Settings <button type="button" id="reset-all" hidden></button></h2>
+<p id="estimate" class="mono" aria-live="polite"></p><ul id="problems" hidden></ul></div>{groups}</section>"""
 
 
 def settings(ask: Questions) -> gr.HTML:

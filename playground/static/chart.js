@@ -7,8 +7,7 @@ import { place, plain, short } from "./labels.js";
 import { bindRuns } from "./runs.js";
 
 const VIEW = "gpt-playground-view";
-const BATCH = 0, SMOOTH = 1, CHECKS = 2; // the shown run's traces; then published losses, then earlier runs
-const EARLIER = 4; // earlier runs drawn at most
+const BATCH = 0, SMOOTH = 1, CHECKS = 2, PUBLISHED = 3; // traces of plots.py; earlier runs follow
 
 export async function mount(root, { props, server, watch }) {
   const chart = new Chart(root, props);
@@ -16,7 +15,14 @@ export async function mount(root, { props, server, watch }) {
   bindRuns(root, chart);
   watch("value", () => { if (props.value?.visitor) enter(props.value, !chart.entered); chart.entered = true; });
   if (props.value?.visitor) { chart.entered = true; enter(props.value, true); }
-  on("note", (note) => { const said = root.querySelector("#note"); said.textContent = note; said.hidden = !note; });
+  let refused = "";
+  const tell = () => { // why the last press did nothing, or why the next would not
+    const said = root.querySelector("#note"), problems = form.checked?.problems || [];
+    said.textContent = problems.length ? problems.join("\n") : refused;
+    said.hidden = !said.textContent;
+  };
+  on("note", (note) => { refused = note; tell(); });
+  on("checked", tell);
   await Promise.all([library(props.plotly), ready]);
   chart.begin();
 }
@@ -77,7 +83,8 @@ class Chart {
   get references() { return this.run?.head?.references || form.checked?.references || []; }
   get published() {
     const about = this.run ? form.presets.find((p) => p.id === this.run.head?.preset) : form.preset;
-    return this.view.unit === "seconds" ? [] : about?.published || [];
+    const points = (about?.published || []).filter(([step]) => step <= this.total * 1.001);
+    return this.view.unit === "seconds" || points.length < 2 ? [] : points;
   }
 
   colour(name) { return getComputedStyle(document.body).getPropertyValue(name).trim(); }
@@ -100,8 +107,8 @@ class Chart {
       Object.assign(data[SMOOTH], { x: [...xs], y: [...this.heads] });
       Object.assign(data[CHECKS], this.checks(run.evals, perStep));
     } else this.heads = [];
-    const points = this.published.filter(([step]) => step <= this.total * 1.001);
-    data.push({ ...PUBLISHED, x: points.map(([step]) => (view.unit === "tokens" ? step * perStep : step)), y: points.map(([, loss]) => loss) });
+    const points = this.published;
+    Object.assign(data[PUBLISHED], { x: points.map(([step]) => (view.unit === "tokens" ? step * perStep : step)), y: points.map(([, loss]) => loss) });
     this.earlier = this.choose();
     this.earlier.forEach((curve, i) => data.push(this.dimmed(curve, i)));
     const layout = { ...this.props.layout, ...this.axes() };
@@ -134,7 +141,7 @@ class Chart {
   ranges() {
     const { run, view } = this;
     const seen = [...this.heads, ...(run?.evals || []).map((e) => e[1]), ...(this.earlier || []).flatMap((c) => c.smooth),
-      ...(this.heads.length ? [] : this.published.map(([, loss]) => loss))];
+      ...this.published.map(([, loss]) => loss)];
     const perStep = run?.head?.tokens_per_step || this.perStep();
     const x = rangeX(view.unit, this.total, run ? { ...run, head: { tokens_per_step: perStep } } : { head: { tokens_per_step: perStep } });
     return [rangeOn(view.logX, x, view.unit === "tokens" ? perStep : view.unit === "seconds" ? 0.01 : 1), rangeOn(view.logY, rangeY(seen, this.references), 0.1)];
@@ -172,11 +179,11 @@ class Chart {
   choose() {
     const about = this.run?.head?.text, seen = new Set();
     return session.runs.filter((r) => r.id !== this.run?.id && r.step > 1).map((r) => this.curves.get(`${r.id}/${r.step}`))
-      .filter((c) => c && (!about || c.text === about) && !seen.has(title(c)) && seen.add(title(c))).slice(0, EARLIER);
+      .filter((c) => c && (!about || c.text === about) && !seen.has(title(c)) && seen.add(title(c))).slice(0, this.props.earlier.length);
   }
 
   async fetchEarlier() {
-    const wanted = session.runs.filter((r) => r.id !== this.run?.id && r.step > 1 && !this.curves.has(`${r.id}/${r.step}`)).slice(0, EARLIER + 2);
+    const wanted = session.runs.filter((r) => r.id !== this.run?.id && r.step > 1 && !this.curves.has(`${r.id}/${r.step}`)).slice(0, 2 * this.props.earlier.length);
     for (const run of wanted) {
       const curve = await session.server.curve({ visitor: session.visitor, run: run.id });
       if (!curve?.steps) continue;
@@ -188,10 +195,9 @@ class Chart {
   }
 
   dimmed(curve, i) {
-    const dashes = ["7px,4px", "2px,3px", "9px,3px,2px,3px", "12px,5px"];
-    return { type: "scatter", mode: "lines", name: plain(title(curve, this.run?.head)), opacity: 0.7,
-      x: across(this.view.unit, { ...curve, perStep: curve.tokens_per_step }), y: curve.smooth, hovertemplate: "%{y:.3f}",
-      line: { color: curve.colour ? `var(--c-${curve.colour})` : "var(--mut)", width: 1.6, dash: dashes[i] } };
+    const { line, ...trace } = this.props.earlier[i], color = curve.colour ? `var(--c-${curve.colour})` : line.color;
+    return { ...trace, line: { ...line, color }, name: plain(title(curve, this.run?.head)), y: curve.smooth,
+      x: across(this.view.unit, { ...curve, perStep: curve.tokens_per_step }) };
   }
 
   // Words at the heads of curves and the ends of lines.
@@ -204,14 +210,20 @@ class Chart {
       const x = across(unit, { steps: [run.steps.at(-1)], seconds: [run.seconds.at(-1)], perStep: run.head?.tokens_per_step || 1 })[0];
       labels.push({ ...at(x, last), text: `this run ${last.toFixed(2)}`, strong: true, colour: "--ink", dot: true });
     }
+    const check = run?.evals.at(-1);
+    if (check?.[1] != null && run.evals.length > 1) {
+      const [x] = this.checks([check], run.head?.tokens_per_step || 1).x;
+      labels.push({ ...at(x, check[1]), text: `held out ${check[1].toFixed(2)}`, colour: "--mut" });
+    }
     for (const curve of this.earlier || []) {
       const x = across(unit, { steps: curve.steps, seconds: curve.seconds, perStep: curve.tokens_per_step }).at(-1);
       const y = curve.smooth.findLast((loss) => loss != null);
       if (y != null) labels.push({ ...at(x, y), text: short(title(curve, run?.head)), colour: curve.colour ? `--c-${curve.colour}` : "--mut" });
     }
     for (const [text, loss] of this.references) labels.push({ ...at(1, loss), text, atEdge: true, colour: "--mut" });
-    const points = this.published.filter(([step]) => step <= this.total * 1.001);
-    if (points.length) labels.push({ ...at(points[0][0], points[0][1]), text: "published", colour: "--mut" });
+    const points = this.published;
+    const end = points.at(-1);
+    if (end) labels.push({ ...at(unit === "tokens" ? end[0] * (run?.head?.tokens_per_step || this.perStep()) : end[0], end[1]), text: "published", colour: "--mut" });
     const inside = labels.filter(({ x, y, atEdge }) => y >= 0 && y <= size.h && (atEdge || (x >= 0 && x <= size.w + 1)));
     const annotations = place(inside, { width: size.w, height: size.h, font: "IBM Plex Sans, sans-serif" }).map((l) => ({
       xref: l.atEdge ? "paper" : "x", x: l.atEdge ? 1 : onAxis(logX, l.dataX), yref: "y", y: onAxis(logY, l.dataY), xanchor: "left", yanchor: "middle",
@@ -227,9 +239,6 @@ class Chart {
     if (!run) { this.box.dataset.step = 0; this.box.dataset.points = 0; }
   }
 }
-
-const PUBLISHED = { type: "scatter", mode: "markers", name: "published", hovertemplate: "%{y:.3f}",
-  marker: { symbol: "circle-open", size: 8, color: "var(--mut)", line: { width: 1.5 } } };
 
 const pick = (path) => form.changes[path] ?? form.preset.values[path] ?? form.options[path].default;
 

@@ -115,6 +115,8 @@ function bindGroups(root) {
     for (const details of root.querySelectorAll(".group details")) {
       details.open = [...groups][0] === details.parentElement.dataset.group;
     }
+    const first = root.querySelector(".group details[open]"), panel = document.getElementById("right");
+    if (first) panel.scrollTop = first.offsetTop + first.parentElement.offsetTop - 60; // the panel alone, never the page
   });
 }
 
@@ -153,9 +155,11 @@ function paintGroup(group, added) {
 // The first three options that say something, in words; "off" where all are off.
 function summary(paths, switched) {
   if (switched.length && switched.every((path) => isOff(value(path)))) return "off";
-  const said = paths.filter((path) => path !== "model.architecture" || value(path) !== "transformer")
-    .filter((path) => !isOff(value(path)) && !(form.options[path].kind === "text") && !path.endsWith(".seed"));
-  return [...new Set(said.map((path) => words(path)))].slice(0, 3).join(" · ") || "off";
+  const on = paths.filter((path) => !isOff(value(path)) && form.options[path].kind !== "text" && !path.endsWith(".seed")
+    && !(path === "model.architecture" && value(path) === "transformer"));
+  const usual = (path) => value(path) === 1 || (value(path) === true && form.options[path].default);
+  const telling = on.filter((path) => !usual(path));
+  return [...new Set((telling.length ? telling : on).map((path) => words(path)))].slice(0, 3).join(" · ") || "off";
 }
 
 // The server's check --------------------------------------------------------------------------------------------------
@@ -169,8 +173,9 @@ function ask(server) {
     const answer = await server.check({ preset: form.preset.id, changes: form.changes });
     if (number !== asked) return; // a newer question is under way
     if (!answer) { timer = setTimeout(() => ask(server), 2000); return; } // the server is away
-    form.checked = answer;
-    emit("checked", answer);
+    const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : []; // the drawing goes on
+    form.checked = { ...answer, ...Object.fromEntries(kept.map((key) => [key, form.checked[key]])) };
+    emit("checked", form.checked);
   }, CHECK_AFTER);
 }
 
@@ -180,7 +185,7 @@ function report(root) {
   list.hidden = !problems.length;
   const said = [];
   if (parameters) said.push(`${show(parameters)} parameters`);
-  if (seconds != null) said.push(`about ${duration(seconds)} to train`);
+  if (seconds != null) said.push(`about ${duration(seconds)}`);
   root.querySelector("#estimate").textContent = problems.length ? "Something does not fit yet" : said.join(" · ") || "…";
 }
 

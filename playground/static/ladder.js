@@ -12,6 +12,9 @@ export function mount(root) {
     const at = all.indexOf(document.activeElement);
     if (move && at >= 0) { all[(at + move + all.length) % all.length].focus(); event.preventDefault(); }
   });
+  const more = root.querySelector("#sources");
+  document.addEventListener("click", ({ target }) => { if (!more.contains(target)) more.open = false; });
+  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") more.open = false; });
   on("runs", ({ done }) => {
     for (const button of root.querySelectorAll("button[data-preset]")) {
       const finished = done.includes(button.dataset.preset);

@@ -27,7 +27,7 @@ function stack() {
   const C = m("n_embd"), label = (path) => form.options[path].choices[value(path)][0];
   const head = { name: "Head", note: `${C} → ${V}${m("tie_weights") ? " tied" : ""}`, part: "io" };
   const final = { name: "Final norm", note: "", part: "norm", off: !acts("final_norm") || !m("final_norm") || m("norm") === "none" };
-  final.note = final.off ? "off" : "";
+  final.note = final.off ? "off" : m("norm") === "rms" || !m("bias") ? `${C}` : `${2 * C}`;
   const layers = acts("n_layer") ? m("n_layer") : 0;
   return [head, final, { block: sublayers(), times: layers },
     { name: "Position", note: m("position") === "none" ? "off" : label("model.position"), part: "pos", off: m("position") === "none" },

@@ -21,6 +21,7 @@ export function bindRuns(root, chart) {
   root.querySelector("#csv").addEventListener("click", saveTable);
   root.querySelector("#png").addEventListener("click", () => savePicture(chart));
   const list = root.querySelector("#runs");
+  on("attached", (run) => { root.querySelector("#csv").disabled = !run; });
   for (const event of ["runs", "attached", "head"]) on(event, () => paintRuns(list));
 }
 

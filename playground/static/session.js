@@ -3,13 +3,13 @@
 import { emit, load, preset, recall, remember } from "./state.js";
 
 const SHOWN = "gpt-playground-shown";
-const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000;
+const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000, LIST_MS = 5000;
 export const GOING = ["queued", "running"];
 
 // `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
 export const session = { visitor: null, shown: null, runs: [], server: null, away: false };
 
-let every = 400, timer = null, busy = false, fails = 0;
+let every = 400, timer = null, busy = false, fails = 0, listed = 0;
 
 export function start(server, everyMs) {
   session.server = server;
@@ -45,6 +45,7 @@ export async function show(id) {
 }
 
 export async function refreshRuns() {
+  listed = performance.now();
   const answer = await session.server.runs({ visitor: session.visitor });
   if (!answer) return;
   session.runs = answer.runs;
@@ -85,11 +86,14 @@ function take(run, answer) {
   run.evals.push(...answer.evals);
   run.samples.push(...answer.samples);
   for (const key of ["status", "message", "place", "step", "total", "stride", "seq", "words", "sharing", "more"]) run[key] = answer[key];
-  if (answer.head) { run.head = answer.head; emit("head", run); }
+  if (answer.head) run.head = answer.head;
   run.speeds = [...run.speeds.filter(([at]) => performance.now() - at < 8000), [performance.now(), run.step]];
   emit("points", { run, fresh });
+  if (answer.head) emit("head", run); // after the points: it draws everything anew
   emit("status", run);
-  if (before && before !== run.status) { run.speeds = []; refreshRuns(); }
+  if (before && before !== run.status) run.speeds = [];
+  const others = session.runs.some((other) => other.id !== run.id && GOING.includes(other.status));
+  if ((before && before !== run.status) || (others && performance.now() - listed > LIST_MS)) refreshRuns();
   if (answer.more) return 0;
   return run.status === "running" ? every : run.status === "queued" ? QUEUED_MS : RESTING_MS;
 }
@@ -106,9 +110,9 @@ export function verdict(run, loss) {
   return loss == null ? "" : lines.at(-1)?.[1] || "";
 }
 
-// How a run is called beside the others: its difference, or its preset where there is none or that differs.
+// How a run is called: its preset and its differences. Beside another run what both share goes without saying.
 export function title(run, beside = null) {
-  const name = run.name || "";
-  return beside && beside.preset === run.preset && name ? name : [run.title, name].filter(Boolean).join(" ");
+  const shared = beside?.tags || [], tags = (run.tags || []).filter((tag) => !shared.includes(tag));
+  const same = beside && beside.preset === run.preset && tags.length;
+  return [same ? "" : run.title, ...tags].filter(Boolean).join(" ");
 }
-

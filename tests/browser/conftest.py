@@ -1,0 +1,143 @@
+"""A real server and a real browser. Each test gets a new visitor, whose page may not log a single error."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+
+
+class Server:
+    """`python -m playground` as a process of its own, which can be killed and started again on the same port."""
+
+    def __init__(self, home: Path):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.home, self.url = home, f"http://127.0.0.1:{self.port}/"
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "playground" / "app.py"), "--port", str(self.port)], cwd=self.home, text=True,
+            stdout=subprocess.PIPE, env=os.environ | {"GPT_PLAYGROUND_HOME": str(self.home), "GRADIO_ANALYTICS_ENABLED": "False"})
+        for line in self.process.stdout:
+            if line.startswith("GPT Playground:"):
+                return
+        raise RuntimeError(f"the server ended with status {self.process.wait()}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("home"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        reason = f"no browser: install one of {', '.join(NAMES)}"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One visitor's page, and what people do on it."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def load(self, url: str) -> None:
+        """Opens the page and waits until the chart is drawn and the form has been checked."""
+        self.page.goto(url)
+        self.page.wait_for_selector("#chart-root .main-svg")
+        self.page.wait_for_function("/parameters/.test(document.querySelector('#estimate').textContent)")
+
+    def choose(self, preset: str) -> None:
+        self.page.click(f"button[data-preset='{preset}']")
+
+    def open(self, group: str) -> None:
+        """Opens a group of the form, if it is closed."""
+        details = self.page.locator(f".group[data-group='{group}'] details")
+        if details.get_attribute("open") is None:
+            details.locator("summary").click()
+
+    def option(self, path: str):
+        return self.page.locator(f"#settings [data-path='{path}']")
+
+    def type(self, path: str, value: str) -> None:
+        """Types a number into an option whose group is open."""
+        box = self.option(path).locator("input[type=text]")
+        box.fill(value)
+        box.press("Enter")
+
+    def train(self) -> None:
+        """Presses Train, and waits until a new run is shown."""
+        before = self.run
+        self.page.wait_for_function("!document.querySelector('#train').disabled")
+        self.page.click("#train")
+        self.page.wait_for_function("(before) => { const { run } = document.querySelector('#chart-root').dataset; "
+                                    "return run && run !== before; }", arg=before)
+
+    @property
+    def run(self) -> str:
+        """The id of the run shown, or ""."""
+        return self.chart.get("run", "")
+
+    @property
+    def chart(self) -> dict[str, str]:
+        return self.page.evaluate("({...document.querySelector('#chart-root').dataset})")
+
+    def wait_step(self, step: int) -> None:
+        self.page.wait_for_function("(step) => Number(document.querySelector('#chart-root').dataset.step) >= step", arg=step)
+
+    def wait_status(self, *statuses: str) -> None:
+        self.page.wait_for_function("(wanted) => wanted.includes(document.querySelector('#chart-root').dataset.status)",
+                                    arg=list(statuses))
+
+    def curve(self, name: str) -> dict[str, list]:
+        """A trace of the chart as Plotly holds it."""
+        return self.page.evaluate("""(name) => { const t = document.querySelector('#chart-root .js-plotly-plot').data
+            .find((t) => t.name === name); return t && { x: [...t.x], y: [...t.y] }; }""", name)
+
+
+@pytest.fixture
+def visit(browser, server):
+    """visit(): the page of a new visitor; visit(width=390, height=844, color_scheme="dark") on a dark phone."""
+    contexts, errors = [], []
+
+    def visit(width: int = 1440, height: int = 900, **context) -> Visitor:
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **context))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(45_000)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        visitor = Visitor(page)
+        visitor.load(server.url)
+        return visitor
+
+    visit.errors = errors
+    yield visit
+    for context in contexts:
+        context.close()
+    assert errors == [], "the browser's console has errors"

@@ -1,0 +1,24 @@
+"""A server that dies and comes back."""
+
+
+def test_a_killed_server_leaves_an_interrupted_run_that_resumes(visit, server):
+    visitor = visit()
+    visitor.choose("ladder/03-multi-head")
+    visitor.open("Training")
+    visitor.type("train.steps", "100000")
+    visitor.train()
+    visitor.wait_step(200)
+    run = visitor.run
+    server.kill()
+    server.start()
+    visitor.load(server.url)
+    assert visitor.run == run
+    visitor.wait_status("interrupted")
+    reached = int(visitor.chart["step"])
+    assert reached >= 100
+    visitor.page.click("#pause")
+    visitor.wait_status("running")
+    visitor.wait_step(reached + 100)
+    visitor.page.click("#stop")
+    visitor.wait_status("stopped")
+    visit.errors.clear()  # the browser reports the requests that the dead server did not answer
