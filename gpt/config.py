@@ -8,7 +8,7 @@ presets, run names, tests and the README; the only other place to touch is the l
 import os
 from dataclasses import dataclass, field
 
-from gpt.options import choice, get, number, options, problems, show, switch, text, values, walk
+from gpt.options import ConfigError, choice, get, number, options, problems, show, switch, text, values, walk
 
 # The form's sections in their order, with the component whose colour they carry.
 GROUPS = {
@@ -250,7 +250,8 @@ class TrainConfig:
     lr_end: float = number(0.1, 0.0, 1.0, label="Final step size", term="fraction of the learning rate", group="Training",
         short="lr end", when=DECAYING, help="Where the fall ends, as a share of the step size above.")
     decay: float = number(0.2, 0.01, 1.0, label="Last part", term="decay fraction", group="Training", short="decay",
-        when={"schedule": ("wsd",)}, source="Hu et al. 2024", help="The fall happens in this share of the steps, warm-up not counted.")
+        when={"schedule": ("wsd",)}, source="Hu et al. 2024",
+        help="The fall happens in this share of the steps, warm-up not counted.")
     optimizer: str = choice("adamw", {
         "adamw": ("AdamW", "Each weight has its own step size, from the history of its gradients."),
         "sgd": ("SGD", "Straight down the gradient, with momentum if wanted."),
@@ -323,29 +324,30 @@ class RunConfig:
     def tokens_per_step(self) -> int:
         return self.train.batch_size * self.model.block_size
 
-    @property
-    def memory_bytes(self) -> int:
-        """About what training needs at its peak, in bytes: activations kept for the backward pass and scores, in fp32."""
-        m, tokens, vocab = self.model, self.tokens_per_step, 256
+    def memory_bytes(self, vocab_size: int) -> int:
+        """About what training needs at its peak: activations kept for the backward pass, scores, weights; in fp32."""
+        m, tokens = self.model, self.tokens_per_step
         if m.architecture == "bigram":
-            return 4 * (3 * tokens * vocab + 4 * vocab**2)
+            return 4 * (3 * tokens * vocab_size + 4 * vocab_size**2)
         scores = m.heads * m.block_size if m.attention != "none" else 0
-        activations = m.n_layer * (14 * m.n_embd + 3 * m.mlp_dim * m.mlp + 3 * scores) + 3 * vocab
-        weights = m.n_layer * (4 * m.n_embd**2 + 3 * m.n_embd * m.mlp_dim * m.mlp) + 2 * vocab * m.n_embd
+        activations = m.n_layer * (14 * m.n_embd + 3 * m.mlp_dim * m.mlp + 3 * scores) + 3 * vocab_size
+        weights = m.n_layer * (4 * m.n_embd**2 + 3 * m.n_embd * m.mlp_dim * m.mlp) + 2 * vocab_size * m.n_embd
         return 4 * (tokens * activations + 4 * weights)
 
-    def problems(self) -> list[str]:
-        """Everything that cannot work, in words."""
+    def problems(self, vocab_size: int = 256) -> list[str]:
+        """Everything that cannot work, in words. A text of more than 256 different characters needs more memory."""
         wrong = [p for section in (self.model, self.data, self.train, self.sample) for p in section.problems()]
-        if not wrong and self.memory_bytes > memory_limit():
-            wrong.append(f"This would need about {self.memory_bytes / 2**30:.1f} GiB of memory and the limit is "
-                         f"{memory_limit() / 2**30:g}: lower batch_size, block_size, n_layer or n_embd.")
+        if not wrong and (needed := self.memory_bytes(vocab_size)) > memory_limit():
+            wrong.append(f"This would need about {needed / 2**30:.1f} GiB of memory and the limit is "
+                         f"{memory_limit() / 2**30:g}: lower batch_size, block_size, n_layer or n_embd"
+                         + (", or use tokenizer = byte." if vocab_size > 256 else "."))
         return wrong
 
 
 def memory_limit() -> float:
-    """Most bytes one run may need: 4 GiB, or GPT_PLAYGROUND_MEMORY_GIB of them."""
-    return float(os.environ.get("GPT_PLAYGROUND_MEMORY_GIB", "4")) * 2**30
-
-
-__all__ = ["GROUPS", "DataConfig", "ModelConfig", "RunConfig", "SampleConfig", "TrainConfig", "get", "memory_limit", "values", "walk"]
+    """Most bytes one run may need: 4 GiB, or GPT_PLAYGROUND_MEMORY_GIB of them. Raises ConfigError if that is no number."""
+    written = os.environ.get("GPT_PLAYGROUND_MEMORY_GIB", "4")
+    try:
+        return float(written) * 2**30
+    except ValueError as error:
+        raise ConfigError([f"GPT_PLAYGROUND_MEMORY_GIB = {written!r}: use a number of gibibytes, such as 4."]) from error

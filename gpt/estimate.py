@@ -61,11 +61,11 @@ PROBES = (
 
 @lru_cache
 def measure(threads: int) -> Machine:
-    """Times three small models, once for each number of threads; takes about a quarter of a second."""
+    """Times three small models, once for each number of threads; takes about half a second."""
     return Machine()
 
 
-def _step_seconds(config: RunConfig, times: int = 5) -> float:
+def _step_seconds(config: RunConfig, times: int = 20) -> float:
     tokens = torch.arange(10_000) % VOCAB
     data = Dataset(ByteTokenizer(), tokens, tokens, "", 0.0, 0.0)
     state = start(build(config.model, VOCAB, seed=0), config.train)

@@ -30,6 +30,8 @@ class Run:
         self.cfg = cfg
         self.device = choose_device(cfg.train.device)
         self.data = load(cfg.data, cfg.model.block_size)
+        if wrong := cfg.problems(self.data.tokenizer.vocab_size):
+            raise ConfigError(wrong)
         self.prompt = encode_prompt(self.data.tokenizer, cfg.sample.prompt)
         self.model = build(cfg.model, self.data.tokenizer.vocab_size, cfg.train.seed).to(self.device)
         self.state = start(self.model, cfg.train)

@@ -2,25 +2,26 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:  # run as a script, Python looks for modules in this folder instead of the one above
     sys.path.insert(0, str(ROOT))
 
-import gradio as gr  # noqa: E402
-from starlette.routing import Mount  # noqa: E402
-from starlette.staticfiles import StaticFiles  # noqa: E402
-from starlette.types import Scope  # noqa: E402
+import gradio as gr
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from gpt.store import RunStore  # noqa: E402
-from playground.page import Page  # noqa: E402
-from playground.panels import masthead, model, settings, training, writing  # noqa: E402
-from playground.panels.island import ROUTE  # noqa: E402
-from playground.questions import questions  # noqa: E402
-from playground.scheduler import Scheduler  # noqa: E402
-from playground.wiring import wire  # noqa: E402
+from gpt.store import RunStore
+from playground.page import Page
+from playground.panels import masthead, model, settings, training, writing
+from playground.panels.island import ROUTE
+from playground.questions import questions
+from playground.scheduler import Scheduler
+from playground.wiring import wire
 
 STATIC = Path(__file__).resolve().parent / "static"
 BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
@@ -44,9 +45,8 @@ def build(store: RunStore | None = None, scheduler: Scheduler | None = None) -> 
             with gr.Column(elem_id="right"):
                 form = settings.settings(ask)
                 pasted, paste, upload, text_note = settings.own_text()
-        page = Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload, text_note=text_note,
-                    **vars(desk), **vars(written))
-        wire(page, store, scheduler)
+        wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
+                  text_note=text_note, **vars(desk), **vars(written)), store, scheduler)
     return demo
 
 
@@ -57,10 +57,10 @@ def serve(demo: gr.Blocks, **launch: Any) -> str:
                            font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
     files = [Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
              Mount(f"/{ROUTE}", Files(directory=STATIC))]
+    sheets = ("page.css", "form.css", "chart.css")
     _, local, shared = demo.launch(
         prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-        head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet.name}">' for sheet in sorted(STATIC.glob("*.css"), reverse=True)),
-        app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+        head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets), app_kwargs={"routes": files}, max_file_size="20mb", **launch)
     return shared or local
 
 
@@ -100,9 +100,11 @@ def main(argv: Sequence[str] | None = None, demo: gr.Blocks | None = None) -> No
 
 def warm_up() -> None:
     """Imports torch and times the machine, in the main thread, once the server already answers."""
-    from gpt import estimate, run  # noqa: F401
+    from gpt import estimate, recording  # noqa: F401
     from gpt.config import RunConfig
+    from gpt.device import limit_threads
 
+    limit_threads()
     estimate.seconds(RunConfig())
 
 

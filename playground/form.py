@@ -13,6 +13,7 @@ from gpt.presets import Preset, list_presets, load, previous
 
 SEGMENTS = 4  # choices up to this many, if short, lie side by side
 SEGMENT_LETTERS = 34  # and no more letters than this in all
+ARROW = "M3.5 5.5h6a3.5 3.5 0 1 1 0 7H6M3.5 5.5 6.2 2.8M3.5 5.5l2.7 2.7"  # back to the preset
 ELSEWHERE = ("data.text", "sample.prompt")  # shown beside what they belong to, not in the form's list
 
 # The parts that a closed group lets one switch on and off: group -> (name, component, paths switched together).
@@ -53,7 +54,8 @@ def describe_presets() -> list[dict[str, Any]]:
         described.append({
             "id": preset.id, "group": preset.group, "number": preset.number, "title": preset.title,
             "adds": preset.adds, "why": preset.why, "predict": preset.predict,
-            "stated": preset.stated, "inferred": preset.inferred, "sources": list(preset.sources), "published": sorted(preset.published.items()),
+            "stated": preset.stated, "inferred": preset.inferred, "sources": list(preset.sources),
+            "published": sorted(preset.published.items()),
             "values": {path: value for path, value in values.items() if value != plain[path]},
             "changed": _changed(preset),
         })
@@ -114,8 +116,8 @@ def escape(text: str) -> str:
 def render() -> str:
     """The whole form. The browser fills in values, visibility, marks and the lines of chosen choices."""
     known = dict(options.walk(RunConfig))
-    groups = {group: [(path, option) for path, option in known.items() if option.group == group and path not in ELSEWHERE]
-              for group in GROUPS}
+    listed = [(path, option) for path, option in known.items() if path not in ELSEWHERE]
+    groups = {group: [row for row in listed if row[1].group == group] for group in GROUPS}
     return "".join(_group(group, GROUPS[group], rows) for group, rows in groups.items())
 
 
@@ -145,8 +147,7 @@ def row(path: str, option: Option) -> str:
             f'<div class="option-head"><span class="name"><label id="{_id(path)}-label" for="{_id(path)}">'
             f'{escape(option.label)}</label>{term}<em class="mark" hidden>this step</em></span>'
             f'<button type="button" class="reset" aria-label="Reset {escape(option.label)}" hidden>'
-            f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3.5 5.5h6a3.5 3.5 0 1 1 0 7H6M3.5 5.5 6.2 2.8M3.5 5.5'
-            f'l2.7 2.7"/></svg></button>{control if option.kind in ("switch", "number") else ""}</div>'
+            f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="{ARROW}"/></svg></button>{control if option.kind in ("switch", "number") else ""}</div>'
             f'{_range(path, option)}{control if option.kind in ("choice", "text") else ""}{line}'
             f'<p class="help">{escape(option.help)} {source}</p></div>')
 
@@ -159,7 +160,8 @@ def _choice(path: str, option: Option) -> str:
     labels = [label for label, _ in option.choices.values()]
     if len(labels) <= SEGMENTS and sum(map(len, labels)) <= SEGMENT_LETTERS:
         segments = "".join(
-            f'<label><input type="radio" name="{_id(path)}" value="{escape(value)}"><span>{escape(label)}</span></label>'
+            f'<label><input type="radio" name="{_id(path)}" value="{escape(value)}">'
+            f'<span>{escape(label)}</span></label>'
             for value, (label, _) in option.choices.items())
         return f'<div class="segments" role="radiogroup" aria-labelledby="{_id(path)}-label">{segments}</div>'
     items = "".join(f'<option value="{escape(v)}">{escape(label)}</option>' for v, (label, _) in option.choices.items())

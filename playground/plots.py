@@ -5,13 +5,14 @@ page's colour, so that one figure serves light and dark; `paint` does the same h
 """
 
 import math
-from typing import Any, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 POINTS = 100  # most points in one answer: with its seconds that is about 1.3 kB
 KEPT = 2_000  # about how many points of a run a browser holds
 FONT = "IBM Plex Sans, ui-sans-serif, system-ui, sans-serif"
 
-LIGHT = {"--card": "#fffefb", "--ink": "#1d2430", "--mut": "#636a78", "--line": "#e6e3da", "--acc": "#2a63c9"}
+LIGHT = {"--card": "#fffefb", "--ink": "#1d2430", "--mut": "#616876", "--line": "#e5e1d7", "--acc": "#2a63c9"}
 DARK = {"--card": "#191d25", "--ink": "#e8eaf0", "--mut": "#9aa2b2", "--line": "#2a303c", "--acc": "#7aa8ff"}
 
 HOVER = "%{y:.3f}"
@@ -37,7 +38,7 @@ def delta(points: Iterable[tuple[int, float, float]], before: float) -> dict[str
     """
     losses, times, last = [], [], round(before * 1000)
     for _, loss, seconds in points:
-        losses.append(round(loss, 3))
+        losses.append(round(loss, 3) if math.isfinite(loss) else None)
         now = round(seconds * 1000)
         times.append(now - last)
         last = now
@@ -47,13 +48,14 @@ def delta(points: Iterable[tuple[int, float, float]], before: float) -> dict[str
 def layout() -> dict[str, Any]:
     """Axes and type of the chart, without data. Double click and zoom are the page's own."""
     axis = {"showline": False, "zeroline": False, "gridcolor": "var(--line)", "tickfont": {"color": "var(--mut)"},
-            "ticks": "", "fixedrange": False, "automargin": False}
+            "ticks": "outside", "ticklen": 5, "tickcolor": "rgba(0,0,0,0)", "fixedrange": False, "automargin": False}
     return {
         "xaxis": {**axis, "showgrid": False, "showspikes": True, "spikemode": "across", "spikethickness": 1,
                   "spikecolor": "var(--mut)", "spikedash": "dot", "nticks": 7, "separatethousands": True},
         "yaxis": {**axis, "nticks": 7, "tickformatstops": [{"dtickrange": [0.1, None], "value": ".1f"},
                                                            {"dtickrange": [None, 0.1], "value": ".3~f"}]},
-        "margin": {"l": 38, "r": 96, "t": 10, "b": 28}, "hovermode": "x unified", "showlegend": False, "dragmode": "zoom",
+        "margin": {"l": 40, "r": 96, "t": 10, "b": 30}, "hovermode": "x unified",
+        "showlegend": False, "dragmode": "zoom",
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "var(--mut)"},
         "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--line)",
@@ -85,9 +87,9 @@ def earlier(place: int) -> dict[str, Any]:
 
 
 def smooth(steps: Sequence[float], losses: Sequence[float], span: float) -> list[float]:
-    """A causal average that forgets over `span` steps: each value depends on earlier points alone. The browser does the same.
+    """A causal average that forgets over `span` steps: each value depends on earlier points alone.
 
-    Points may be unevenly spaced; the start is not pulled towards zero.
+    The browser does the same. Points may be unevenly spaced; the start is not pulled towards zero.
     """
     smoothed, weight, total, last = [], 0.0, 0.0, None
     for step, loss in zip(steps, losses):

@@ -4,8 +4,10 @@ Each question takes one dict and answers with JSON; a run that is not the asking
 requests, not queued events. No torch is imported before the first `check`.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from gpt.config import RunConfig
 from gpt.events import Eval, Event, Sample
@@ -20,8 +22,8 @@ from playground.verdicts import verdict, verdicts
 
 EVENTS = 40  # most evaluations and samples in one answer
 RECENT = 32  # steps whose mean loss is put into words
-EARLIER = 240  # most points of an earlier run's curve
-LISTED = 24  # newest runs of a visitor that the page lists
+EARLIER = 120  # most points of an earlier run's curve
+LISTED = 16  # newest runs of a visitor that the page lists
 
 Answer = dict[str, Any]
 Question = Callable[[Answer], Answer]
@@ -175,7 +177,8 @@ def chip(run: StoredRun) -> Answer:
     """A run in a list: its name, where it stands, and what its curve may be compared with."""
     preset, (tags, colour) = preset_of(run), differing(run)
     return {
-        "id": run.id, "name": run.name, "tags": tags, "preset": run.preset, "title": preset.title if preset else run.preset,
+        "id": run.id, "name": run.name, "tags": tags, "preset": run.preset,
+        "title": preset.title if preset else run.preset,
         "status": run.status, "step": run.step, "val": real(run.val_loss), "created": run.created,
         "colour": colour, "text": f"{run.fingerprint}/{run.options.get('data.tokenizer')}",
     }
@@ -218,4 +221,4 @@ def words(store: RunStore, run: StoredRun) -> str:
 
 def real(value: float | None) -> float | None:
     """A loss for JSON: to three decimals, None for unknown or no number."""
-    return None if value is None or value != value or abs(value) == float("inf") else round(value, 3)
+    return None if value is None or not math.isfinite(value) else round(value, 3)

@@ -2,16 +2,16 @@
 
 import math
 
-# What each line of the table below says, with the loss it takes, given ln V and the text's entropies in nats a token.
+# (a loss in nats a token, the words for a loss at or under it), falling
 Verdicts = list[tuple[float, str]]
 
 
 def verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
-    """Falling losses in nats, each with the words for a loss at or under it; the first is for any loss."""
+    """Falling losses in nats, each with the words for a loss at or under it; the first is for any loss above, too."""
     guessing = math.log(vocab_size)
     letters = (guessing + unigram) / 2
     pairs = (unigram + bigram) / 2
-    return [
+    lines = [
         (1e9, "worse than guessing"),
         (guessing + 0.1, "guessing"),
         (guessing - 0.15, "learning which letters are common"),
@@ -23,10 +23,12 @@ def verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
         (bigram - 0.6, "words and names"),
         (bigram - 0.9, "phrases"),
     ]
+    # In a text whose entropies lie close together some lines would come before those above them.
+    return [(min(limit for limit, _ in lines[: n + 1]), words) for n, (_, words) in enumerate(lines)]
 
 
 def verdict(loss: float, table: Verdicts) -> str:
     """The words for `loss`: those of the last line it is at or under. A loss that is no number has none."""
     if not math.isfinite(loss):
         return "no longer a number"
-    return [words for limit, words in table if loss <= limit][-1]
+    return [words for limit, words in table if loss <= limit or (limit, words) == table[0]][-1]

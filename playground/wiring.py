@@ -6,8 +6,9 @@ An action takes the visitor and the form, does one thing with the scheduler, and
 
 import secrets
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import gradio as gr
 
@@ -40,8 +41,11 @@ def wire(page: Page, store: RunStore, scheduler: Scheduler) -> None:
     act(page.stop, lambda desk, value: on_run(store, desk, lambda run: scheduler.stop(run.id)))
     act(page.extend, lambda desk, value: on_run(store, desk, lambda run: scheduler.extend(run.id, more_steps(run))))
 
-    sampling = page.sample.click(lambda desk, value: sample(store, scheduler, desk, value), [page.desk, page.form],
-                                 page.sampled, **QUIET | {"concurrency_limit": 4, "concurrency_id": "sampling"})
+    def write(desk: Desk, value: Any) -> Iterator[str]:  # a generator itself, which Gradio looks at
+        yield from sample(store, scheduler, desk, value)
+
+    sampling = page.sample.click(write, [page.desk, page.form], page.sampled,
+                                 **QUIET | {"concurrency_limit": 4, "concurrency_id": "sampling"})
     page.sample_stop.click(None, cancels=sampling, api_visibility="private")
 
     page.paste.click(lambda value, pasted: take_text(value, (pasted or "").encode()), [page.form, page.pasted],

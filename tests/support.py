@@ -83,10 +83,9 @@ def pairwise(tries: int = 2) -> list[ModelConfig]:
     chance, missing, cover = random.Random(1), dict.fromkeys(pairs_to_cover()), []
     while missing:
         starts = chance.sample(list(missing), min(tries, len(missing)))
-        covered, row = max(((pairs_in(row) & missing.keys(), row) for row in (complete(s, missing, chance) for s in starts)),
-                           key=lambda found: len(found[0]))
-        cover.append(row)
-        missing = {pair: None for pair in missing if pair not in covered}
+        rows = {row: pairs_in(row) & missing.keys() for row in (complete(start, missing, chance) for start in starts)}
+        cover.append(max(rows, key=lambda row: len(rows[row])))
+        missing = {pair: None for pair in missing if pair not in rows[cover[-1]]}
     return cover
 
 

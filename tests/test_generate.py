@@ -90,8 +90,10 @@ def without_cache(model, prompt: list[int], cfg: SampleConfig) -> list[int]:
 
 
 MODELS = {
-    "learned": SMALL, "rope": replace(SMALL, position="rope"), "alibi, window": replace(SMALL, position="alibi", window=3),
-    "smallest context": replace(SMALL, block_size=2), "odd context": replace(SMALL, block_size=5, position="sinusoidal"),
+    "learned": SMALL, "rope": replace(SMALL, position="rope"),
+    "alibi, window": replace(SMALL, position="alibi", window=3),
+    "smallest context": replace(SMALL, block_size=2),
+    "odd context": replace(SMALL, block_size=5, position="sinusoidal"),
     "no attention": replace(SMALL, attention="none"), "bigram": ModelConfig(architecture="bigram", block_size=4),
 }
 

@@ -20,7 +20,8 @@ def sizes(seed: int, preset: str) -> tuple[ModelConfig, int]:
     chance = random.Random(seed)
     n_head = chance.choice((2, 4, 6))
     cfg = replace(
-        load(preset).config.model, n_layer=chance.randint(1, 3), n_head=n_head, n_embd=n_head * 2 * chance.randint(1, 6),
+        load(preset).config.model,
+        n_layer=chance.randint(1, 3), n_head=n_head, n_embd=n_head * 2 * chance.randint(1, 6),
         block_size=chance.randint(5, 24), rope_base=chance.choice((10_000.0, 300.0)),
     )
     assert not cfg.problems()
@@ -42,9 +43,12 @@ def llama(cfg: ModelConfig, vocab_size: int) -> torch.nn.Module:
 
     return LlamaForCausalLM(LlamaConfig(
         vocab_size=vocab_size, hidden_size=cfg.n_embd, intermediate_size=cfg.mlp_dim, num_hidden_layers=cfg.n_layer,
-        num_attention_heads=cfg.n_head, num_key_value_heads=cfg.kv_heads, max_position_embeddings=cfg.block_size, rms_norm_eps=1e-5,
-        rope_parameters={"rope_type": "default", "rope_theta": cfg.rope_base}, hidden_act="silu", tie_word_embeddings=False,
-        attention_bias=False, mlp_bias=False, bos_token_id=0, eos_token_id=0, pad_token_id=None, attn_implementation="eager",
+        num_attention_heads=cfg.n_head, num_key_value_heads=cfg.kv_heads, max_position_embeddings=cfg.block_size,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": cfg.rope_base}, hidden_act="silu",
+        tie_word_embeddings=False,
+        attention_bias=False, mlp_bias=False, bos_token_id=0, eos_token_id=0, pad_token_id=None,
+        attn_implementation="eager",
     )).eval()
 
 
@@ -68,14 +72,16 @@ def from_gpt2(ours: GPT) -> dict[str, torch.Tensor]:
 
 def from_llama(ours: GPT) -> dict[str, torch.Tensor]:
     """Our weights under Llama's names; it keeps apart what we fuse."""
-    weights = {"model.embed_tokens.weight": ours.embed.weight, "model.norm.weight": ours.final_norm.weight, "lm_head.weight": ours.head.weight}
+    weights = {"model.embed_tokens.weight": ours.embed.weight, "model.norm.weight": ours.final_norm.weight,
+        "lm_head.weight": ours.head.weight}
     for i, block in enumerate(ours.blocks):
         attn, mlp = block["attn"], block["mlp"]
         q, k, v = attn.inner.qkv.weight.split(list(attn.inner.qkv.parts.values()))
         gate, up = mlp.inner.fc.weight.chunk(2)
         layer = {
             "input_layernorm": attn.before.weight, "post_attention_layernorm": mlp.before.weight, "self_attn.q_proj": q,
-            "self_attn.k_proj": k, "self_attn.v_proj": v, "self_attn.o_proj": attn.inner.proj.weight, "mlp.gate_proj": gate,
+            "self_attn.k_proj": k, "self_attn.v_proj": v, "self_attn.o_proj": attn.inner.proj.weight,
+            "mlp.gate_proj": gate,
             "mlp.up_proj": up, "mlp.down_proj": mlp.inner.proj.weight,
         }
         weights |= {f"model.layers.{i}.{name}.weight": weight for name, weight in layer.items()}

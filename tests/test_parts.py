@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gpt.config import ModelConfig
 from gpt.model import (
-    ACTIVATIONS, ARCHITECTURES, EPS, MLP, NORMS, POSITIONS, STD, Attention, Block, Dropout, Look, Noise, Position, alibi_slopes, build,
+    ACTIVATIONS, ARCHITECTURES, EPS, MLP, NORMS, POSITIONS, STD, Attention, Block, Dropout, Look, Noise, Position,
+    alibi_slopes, build,
     fused_attention, hide_future,
 )
 from gpt.options import options
@@ -133,11 +134,12 @@ def by_loops(attention: Attention, x: Tensor, cfg: ModelConfig) -> Tensor:
     """Causal attention over x (T, C), one number at a time: for each head, each query, each key it may see."""
     D, T = cfg.head_dim, len(x)
     W, b = attention.qkv.weight, attention.qkv.bias
-    q_all, k_all, v_all = (x @ W.T + (b if b is not None else 0)).split([cfg.n_embd, cfg.kv_heads * D, cfg.kv_heads * D], dim=-1)
+    shared_dim = cfg.kv_heads * D
+    q_all, k_all, v_all = (x @ W.T + (b if b is not None else 0)).split([cfg.n_embd, shared_dim, shared_dim], dim=-1)
     heads = []
     for h in range(cfg.heads):
-        shared = h // (cfg.heads // cfg.kv_heads)
-        q, k, v = q_all[:, h * D : (h + 1) * D], k_all[:, shared * D : (shared + 1) * D], v_all[:, shared * D : (shared + 1) * D]
+        own, shared = slice(h * D, (h + 1) * D), h // (cfg.heads // cfg.kv_heads)
+        q, k, v = q_all[:, own], *(both[:, shared * D : (shared + 1) * D] for both in (k_all, v_all))
         if cfg.qk_norm:
             q = q / (q.square().mean(-1, keepdim=True) + EPS).sqrt() * attention.q_norm.weight
             k = k / (k.square().mean(-1, keepdim=True) + EPS).sqrt() * attention.k_norm.weight
@@ -172,9 +174,11 @@ def by_angles(x: Tensor, base: float) -> Tensor:
 
 
 @pytest.mark.parametrize("change", [
-    {"attention": "single"}, {}, {"n_head": 1}, {"queries_per_kv": 2}, {"queries_per_kv": 4}, {"qk_norm": True}, {"window": 1},
+    {"attention": "single"}, {}, {"n_head": 1}, {"queries_per_kv": 2}, {"queries_per_kv": 4}, {"qk_norm": True},
+    {"window": 1},
     {"window": 3}, {"softcap": 1.5}, {"attn_proj": False}, {"qkv_bias": False, "bias": False}, {"position": "rope"},
-    {"position": "alibi"}, {"position": "alibi", "n_head": 3, "n_embd": 12}, {"position": "rope", "attention": "single", "window": 2},
+    {"position": "alibi"}, {"position": "alibi", "n_head": 3, "n_embd": 12},
+    {"position": "rope", "attention": "single", "window": 2},
     {"position": "alibi", "window": 2, "softcap": 1.5, "queries_per_kv": 2},
     {"position": "rope", "qk_norm": True, "softcap": 2.0, "window": 4, "queries_per_kv": 2},
 ], ids=str)
@@ -205,7 +209,9 @@ def test_grouped_queries_are_heads_with_repeated_keys():
 
 
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
-@pytest.mark.parametrize("T, S, masked", [(6, 6, False), (6, 6, True), (1, 6, False), (1, 6, True), (1, 1, False), (2, 6, True)])
+@pytest.mark.parametrize("T, S, masked", [
+    (6, 6, False), (6, 6, True), (1, 6, False), (1, 6, True), (1, 1, False), (2, 6, True),
+])
 def test_the_fused_kernel_computes_what_is_written_out(kv_heads, T, S, masked):
     attention = Attention(SMALL, 0, Noise())
     q, k, v = randn(2, 4, T, 4), randn(2, kv_heads, S, 4, seed=1), randn(2, kv_heads, S, 4, seed=2)
@@ -215,7 +221,8 @@ def test_the_fused_kernel_computes_what_is_written_out(kv_heads, T, S, masked):
 
 def test_only_what_the_kernel_cannot_do_is_written_out():
     assert not Attention(replace(SMALL, window=3, qk_norm=True), 0, Noise()).plain
-    assert Attention(replace(SMALL, softcap=2.0), 0, Noise()).plain and Attention(replace(SMALL, dropout_attn=0.1), 0, Noise()).plain
+    assert Attention(replace(SMALL, softcap=2.0), 0, Noise()).plain
+    assert Attention(replace(SMALL, dropout_attn=0.1), 0, Noise()).plain
 
 
 def test_training_needs_no_mask_where_the_kernel_has_its_own():
@@ -236,8 +243,10 @@ def silu(v: float) -> float:
     return v / (1 + math.exp(-v))
 
 
-BENDS = {"identity": lambda v: v, "relu": lambda v: max(v, 0.0), "gelu": gelu, "silu": silu, "relu2": lambda v: max(v, 0.0) ** 2,
-         "swiglu": silu, "geglu": gelu}
+BENDS = {
+    "identity": lambda v: v, "relu": lambda v: max(v, 0.0), "gelu": gelu, "silu": silu,
+    "relu2": lambda v: max(v, 0.0) ** 2, "swiglu": silu, "geglu": gelu,
+}
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -251,6 +260,17 @@ def test_mlp(name):
     if name in ("swiglu", "geglu"):
         bent = bent * hidden[:, 24:]
     close(mlp(x, None), bent @ mlp.proj.weight.T + mlp.proj.bias)
+
+
+@pytest.mark.parametrize("name", ["relu", "geglu"])
+def test_mlp_of_one_layer(name):
+    """f(W1 x + b1), as wide as the model whatever the expansion; what a rung of the ladder begins with."""
+    cfg = replace(SMALL, activation=name, mlp_proj=False, expansion=4.0)
+    mlp, x = shake(MLP(cfg)).double(), randn(5, cfg.n_embd)
+    first, *second = (x @ mlp.fc.weight.T + mlp.fc.bias).split(cfg.n_embd, dim=-1)
+    bent = first.detach().clone().apply_(BENDS[name])
+    assert len(second) == (name == "geglu")
+    close(mlp(x, None), bent * second[0] if second else bent)
 
 
 # Wiring -------------------------------------------------------------------------------------------------------------
@@ -294,7 +314,8 @@ def test_parallel_sublayers(residual):
 
 
 @pytest.mark.parametrize("change", [
-    {}, {"final_norm": False}, {"norm": "none"}, {"tie_weights": False, "head_bias": True}, {"norm": "rms", "position": "sinusoidal"},
+    {}, {"final_norm": False}, {"norm": "none"}, {"tie_weights": False, "head_bias": True},
+    {"norm": "rms", "position": "sinusoidal"},
     {"attention": "none"}, {"mlp": False}, {"attention": "none", "mlp": False},
 ], ids=str)
 def test_the_whole_model(change):
@@ -309,8 +330,9 @@ def test_the_whole_model(change):
         assert list(block) == [name for name, on in (("attn", cfg.attention != "none"), ("mlp", cfg.mlp)) if on]
         x = block(x, Look(model.position, 0, None, None))
     if cfg.final_norm and cfg.norm != "none" and sublayers:
-        x = torch.nn.functional.layer_norm(x, (cfg.n_embd,), weights["final_norm.weight"], weights["final_norm.bias"], EPS) \
-            if cfg.norm == "layer" else torch.nn.functional.rms_norm(x, (cfg.n_embd,), weights["final_norm.weight"], EPS)
+        centred = x - x.mean(-1, keepdim=True) if cfg.norm == "layer" else x
+        x = centred / (centred.square().mean(-1, keepdim=True) + EPS).sqrt() * weights["final_norm.weight"]
+        x = x + weights["final_norm.bias"] if cfg.norm == "layer" else x
     head = weights["embed.weight" if cfg.tie_weights else "head.weight"]
     close(model(t), x @ head.T + (weights["head.bias"] if cfg.head_bias else 0), 1e-5)
 
@@ -331,7 +353,7 @@ def test_dropout_zeroes_its_share_and_keeps_the_mean(p):
 
 @pytest.mark.parametrize("where", ["dropout_embd", "dropout_attn", "dropout_resid"])
 def test_dropout_sits_where_it_says(where):
-    """The masks it draws have the shape of: embeddings once, attention weights a layer, both sublayers' outputs a layer."""
+    """Masks are drawn for the embeddings once, for each layer's attention weights, for each sublayer's output."""
     cfg, B, T, drawn = replace(SMALL, **{where: 0.5}), 2, 7, []
     model = moved(cfg).train()
     model.noise.reseed(1, device=CPU)
@@ -340,7 +362,8 @@ def test_dropout_sits_where_it_says(where):
             module.register_forward_hook(lambda module, args, output: drawn.append(tuple(output.shape)))
     model(tokens(B, T))
     stream, weights = (B, T, cfg.n_embd), (B, cfg.n_head, T, T)
-    assert drawn == {"dropout_embd": [stream], "dropout_attn": [weights] * cfg.n_layer, "dropout_resid": [stream] * 2 * cfg.n_layer}[where]
+    L = cfg.n_layer
+    assert drawn == {"dropout_embd": [stream], "dropout_attn": L * [weights], "dropout_resid": 2 * L * [stream]}[where]
 
 
 def test_dropped_sublayers_leave_the_residual_path():
@@ -370,9 +393,10 @@ def test_normal_starts(init, writes):
     for name, p in start(init).items():
         if p.dim() == 2:
             std = writes if name.endswith("proj.weight") else STD
-            assert float(p.std()) == pytest.approx(std, rel=0.03) and float(p.mean()) == pytest.approx(0, abs=0.0012), name
+            assert float(p.std()) == pytest.approx(std, rel=0.03), name
+            assert float(p.mean()) == pytest.approx(0, abs=0.0012), name
         else:
-            assert torch.equal(p, torch.ones_like(p) if ".before.weight" in name or name == "final_norm.weight" else torch.zeros_like(p)), name
+            assert p.eq(1 if name.endswith(("before.weight", "final_norm.weight")) else 0).all(), name
 
 
 def test_pytorchs_start():

@@ -20,7 +20,8 @@ V = 65  # characters of tiny plays and of tiny Shakespeare
 
 def test_the_ladder_is_the_seeds_twelve_steps_in_order():
     assert [preset.id for preset in LADDER] == [f"ladder/{name}" for name in (
-        "01-bigram 02-head 03-multi-head 04-mlp 05-blocks 06-residual 07-deep-mlp 08-post-ln 09-pre-ln 10-dropout 11-deep 12-gpu").split()]
+        "01-bigram", "02-head", "03-multi-head", "04-mlp", "05-blocks", "06-residual", "07-deep-mlp", "08-post-ln",
+        "09-pre-ln", "10-dropout", "11-deep", "12-gpu")]
     assert [preset.number for preset in LADDER] == list(range(1, 13))
     assert PRESETS[:12] == tuple(LADDER) and {p.id for p in PRESETS[12:]} >= {"modern/gpt2", "modern/llama"}
     assert all(preset.number is None for preset in PRESETS[12:])
@@ -36,7 +37,8 @@ def test_parameter_counts_are_the_published_ones(name, total):
 def test_every_preset_trains_and_samples(preset):
     cfg = preset.config
     assert cfg.problems() == []
-    short = replace(cfg.train, steps=2, batch_size=2, eval_every=1000, eval_tokens=64, warmup=min(1, cfg.train.warmup), device="cpu")
+    short = replace(cfg.train, steps=2, batch_size=2, eval_every=1000, eval_tokens=64, warmup=min(1, cfg.train.warmup),
+        device="cpu")
     run = Run(replace(cfg, train=short, data=own_text(), sample=replace(cfg.sample, length=5)))
     events = list(run.events())
     assert [type(e) for e in events[1:]] == [Eval, Sample, Step, Step, Eval, Sample, Finished]
@@ -50,7 +52,8 @@ def test_every_preset_says_what_it_is(preset):
         assert words.endswith((".", "?")) and "  " not in words and "\n" not in words
     assert preset.predict.endswith("?")
     assert preset.published if preset.group == "ladder" else preset.sources
-    assert list(preset.published) == sorted(preset.published) and all(1 < loss < 5 for loss in preset.published.values())
+    assert list(preset.published) == sorted(preset.published)
+    assert all(1 < loss < 5 for loss in preset.published.values())
     assert all(0 <= step <= preset.config.train.steps for step in preset.published)
 
 
@@ -68,7 +71,8 @@ def test_each_rung_differs_from_the_one_below(below, above):
 
 
 @pytest.mark.parametrize("name, paths", [
-    ("05-blocks", {"model.n_layer"}), ("06-residual", {"model.residual_attn", "model.residual_mlp"}), ("10-dropout", {"model.dropout_resid"}),
+    ("05-blocks", {"model.n_layer"}), ("06-residual", {"model.residual_attn", "model.residual_mlp"}),
+    ("10-dropout", {"model.dropout_resid"}),
     ("09-pre-ln", {"model.norm_place", "model.final_norm"}),
 ])
 def test_rungs_that_add_one_thing_differ_in_it_alone(name, paths):
@@ -81,7 +85,8 @@ def test_nothing_lies_below_the_first_rung_or_beyond_the_ladder():
 
 
 @pytest.mark.parametrize("name, id", [
-    ("ladder/06-residual", "ladder/06-residual"), ("06-residual", "ladder/06-residual"), ("06", "ladder/06-residual"), ("12", "ladder/12-gpu"),
+    ("ladder/06-residual", "ladder/06-residual"), ("06-residual", "ladder/06-residual"), ("06", "ladder/06-residual"),
+    ("12", "ladder/12-gpu"),
     ("llama", "modern/llama"), ("modern/gpt2", "modern/gpt2"),
 ])
 def test_presets_are_found_by_what_people_type(name, id):
@@ -89,8 +94,10 @@ def test_presets_are_found_by_what_people_type(name, id):
 
 
 @pytest.mark.parametrize("name, message", [
-    ("gpt5", "There is no preset 'gpt5': use one of ladder/01-bigram, .*modern/llama"), ("", "There are several presets ''"),
-    ("1", "several presets '1': use one of ladder/10-dropout, ladder/11-deep, ladder/12-gpu"), ("../../etc/passwd", "no preset"),
+    ("gpt5", "There is no preset 'gpt5': use one of ladder/01-bigram, .*modern/llama"),
+    ("", "There are several presets ''"),
+    ("1", "several presets '1': use one of ladder/10-dropout, ladder/11-deep, ladder/12-gpu"),
+    ("../../etc/passwd", "no preset"),
 ])
 def test_a_name_that_is_none_gets_a_list(name, message):
     with pytest.raises(ConfigError, match=message):
@@ -98,17 +105,21 @@ def test_a_name_that_is_none_gets_a_list(name, message):
 
 
 def test_a_preset_holds_differences_alone():
-    preset = read("ladder/03-x", 'title = "T"\nadds = "A."\nwhy = """B\n  c."""\n[train]\nlr = 1\n[published]\n0 = 4.5\n1000 = 2')
-    assert preset.config == replace(RunConfig(), train=replace(RunConfig().train, lr=1.0)) and preset.config.data == DataConfig()
+    preset = read("ladder/03-x",
+        'title = "T"\nadds = "A."\nwhy = """B\n  c."""\n[train]\nlr = 1\n[published]\n0 = 4.5\n1000 = 2')
+    assert preset.config == replace(RunConfig(), train=replace(RunConfig().train, lr=1.0))
+    assert preset.config.data == DataConfig()
     assert preset.why == "B c." and preset.published == {0: 4.5, 1000: 2.0} and preset.number == 3
 
 
 def test_everything_wrong_with_a_preset_is_said_at_once():
     with pytest.raises(ConfigError) as error:
-        read("ladder/99-x", 'title = ""\nadds = "A."\ncolour = 1\n[model]\nnorm = "batch"\nn_layers = 3\nn_head = [4]\n[trian]\nlr = 1')
+        read("ladder/99-x",
+            'title = ""\nadds = "A."\ncolour = 1\n[model]\nnorm = "batch"\nn_layers = 3\nn_head = [4]\n[trian]\nlr = 1')
     found = error.value.problems
     assert len(found) == 7 and all(problem.startswith("preset ladder/99-x: ") for problem in found)
-    for part in ("title is missing", "why is missing", "no key colour", "no key trian", "model.n_layers", "norm = 'batch'", "n_head = [4]"):
+    for part in ("title is missing", "why is missing", "no key colour", "no key trian", "model.n_layers",
+        "norm = 'batch'", "n_head = [4]"):
         assert any(part in problem for problem in found), part
 
 

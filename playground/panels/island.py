@@ -1,6 +1,7 @@
 """An island: a gr.HTML with a fixed template whose behaviour is a real file, an ES module of static/."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 

@@ -7,11 +7,15 @@ from playground.form import escape
 from playground.panels.island import island
 
 MASTHEAD = """
-<header class="top"><h1><svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><rect class="c-mlp" x="5" y="3" width="14" height="4.6" rx="2"/>
-<rect class="c-norm" x="5" y="9.7" width="14" height="4.6" rx="2"/><rect class="c-attn" x="5" y="16.4" width="14" height="4.6" rx="2"/></svg>
+<header class="top"><h1><svg class="logo" viewBox="0 0 24 24" aria-hidden="true">
+<rect class="c-mlp" x="5" y="3" width="14" height="4.6" rx="2"/>
+<rect class="c-norm" x="5" y="9.7" width="14" height="4.6" rx="2"/>
+<rect class="c-attn" x="5" y="16.4" width="14" height="4.6" rx="2"/></svg>
 GPT Playground</h1><p class="motto">Switch a part off, train, and see what it was worth.</p>
-<div class="right"><span class="text" title="The text the model learns from"><i>text</i> <span id="text-name"></span></span>
-<button type="button" id="theme" role="switch" aria-checked="false" aria-label="Dark colours"><span>Light</span><i></i><span>Dark</span></button>
+<div class="right">
+<span class="text" title="The text the model learns from"><i>text</i> <span id="text-name"></span></span>
+<button type="button" id="theme" role="switch" aria-checked="false" aria-label="Dark colours">
+<span>Light</span><i></i><span>Dark</span></button>
 </div></header>"""
 
 
@@ -27,8 +31,8 @@ def ladder() -> gr.HTML:
     return island("ladder", f"""
 <nav class="ladder" aria-label="Ladder of twelve steps"><div class="steps"><div class="rungs">{steps}</div>
 <div class="beyond" role="group" aria-label="Beyond the ladder">{beyond}</div></div></nav>
-<div class="say-row"><p id="say"></p><details id="sources"><summary>stated and inferred</summary><dl></dl></details></div>""",
-                  elem_id="ladder")
+<div class="say-row"><p id="say"></p>
+<details id="sources"><summary>stated and inferred</summary><dl></dl></details></div>""", elem_id="ladder")
 
 
 def _button(preset: Preset) -> str:

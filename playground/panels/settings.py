@@ -7,8 +7,12 @@ from playground.panels.island import island
 from playground.questions import Questions
 
 SETTINGS = """
-<section class="card form" aria-label="Settings"><div class="form-head"><h2>Settings <button type="button" id="reset-all" hidden></button></h2>
+<section class="card form" aria-label="Settings"><div class="form-head">
+<h2>Settings <button type="button" id="reset-all" hidden></button></h2>
 <p id="estimate" class="mono" aria-live="polite"></p><ul id="problems" hidden></ul></div>{groups}</section>"""
+
+OWN_TEXT = """<h2>My own text</h2><p class="help" aria-live="polite">Plain text in UTF-8, up to 20 MB, in any language.
+It stays on this server.</p>"""
 
 
 def settings(ask: Questions) -> gr.HTML:
@@ -20,10 +24,9 @@ def settings(ask: Questions) -> gr.HTML:
 def own_text() -> tuple[gr.Textbox, gr.Button, gr.UploadButton, gr.HTML]:
     """Paste or upload: shown while the form's text is "my own text"."""
     with gr.Column(elem_id="own-text", elem_classes="card"):
-        note = island("own_text", '<h2>My own text</h2><p class="help" aria-live="polite">Plain text in UTF-8, up to 20 MB, '
-                      'in any language. It stays on this server.</p>', elem_id="text-note")
-        pasted = gr.Textbox(label="Paste a text", lines=5, max_lines=5, elem_id="pasted", placeholder="Paste a text here ...",
-                            show_label=False, container=False)
+        note = island("own_text", OWN_TEXT, elem_id="text-note")
+        pasted = gr.Textbox(label="Paste a text", lines=5, max_lines=5, elem_id="pasted", show_label=False, container=False,
+                            placeholder="Paste a text here ...")
         with gr.Row(elem_classes="buttons"):
             paste = gr.Button("Use this text", elem_id="paste")
             upload = gr.UploadButton("Upload a file", elem_id="upload", file_count="single")

@@ -29,6 +29,7 @@ def writing() -> Writing:
             island("prompt", prompt, elem_id="prompt")
             sample = gr.Button("Sample", elem_id="sample")
             sample_stop = gr.Button("Stop", elem_id="sample-stop")
-        sampled = gr.Textbox(show_label=False, label="Sample", lines=4, max_lines=12, interactive=False, container=False,
-                             elem_id="sampled", placeholder="Press Sample: the model continues your words, also while it trains.")
+        sampled = gr.Textbox(
+            label="Sample", show_label=False, lines=4, max_lines=12, interactive=False, container=False, elem_id="sampled",
+            placeholder="Press Sample: the model continues your words, also while it trains.")
     return Writing(sample, sample_stop, sampled)

@@ -14,8 +14,8 @@ export class Average {
   }
 }
 
-// The slider's 0..100 as steps to forget over: 0, then 1 to 1000.
-export const spanOf = (position) => (position > 0 ? 10 ** ((3 * position) / 100) : 0);
+// The slider's 0..100 as steps to forget over: nothing, then from a ten-thousandth to a tenth of `total` steps.
+export const spanOf = (position, total) => (position > 0 ? total * 10 ** (-4 + (3 * position) / 100) : 0);
 
 // Horizontal values of a run's points: steps, tokens or seconds.
 export function across(unit, { steps, seconds, perStep }) {
@@ -24,18 +24,18 @@ export function across(unit, { steps, seconds, perStep }) {
 }
 
 // From nothing to the end of the run; its end in seconds is what its pace so far says.
-export function rangeX(unit, total, run) {
-  const perStep = run?.head?.tokens_per_step || 1;
+export function rangeX(unit, total, perStep, run) {
   if (unit === "tokens") return [0, total * perStep];
-  if (unit === "seconds") return [0, Math.max(1, run?.step && run.last ? (run.last / run.step) * Math.max(total, run.step) : 10)];
-  return [0, total];
+  if (unit === "steps") return [0, total];
+  return [0, run?.after ? Math.max(0.1, (run.last / run.after) * Math.max(total, run.after)) : 10];
 }
 
 // From a little under the lowest curve to a little over guessing; a curve that starts far above is cut off.
 export function rangeY(values, references) {
   const lines = references.map(([, loss]) => loss), guessing = Math.max(...lines, 0);
   const known = values.filter((loss) => loss != null);
-  const low = Math.min(...known, ...lines), high = Math.max(guessing, Math.min(Math.max(...known, 0), guessing ? 1.5 * guessing : Infinity));
+  const low = Math.min(...known, ...lines), most = guessing ? 1.5 * guessing : Infinity;
+  const high = Math.max(guessing, Math.min(Math.max(...known, 0), most));
   if (!Number.isFinite(low)) return [1, 4.5];
   return [Math.max(0, Math.floor((low - 0.12) * 5) / 5), Math.ceil((high + 0.08) * 10) / 10];
 }

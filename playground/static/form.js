@@ -78,7 +78,8 @@ function fill(row, path, option, wanted) {
     if (says) says.textContent = (option.choices[wanted] || ["", ""])[1];
   } else if (option.kind === "switch") row.querySelector("input").checked = wanted === true;
   else if (option.kind === "number") {
-    const typed = row.querySelector("input[type=text]"), slider = row.querySelector(".slider"), zero = row.querySelector(".zero");
+    const typed = row.querySelector("input[type=text]"), zero = row.querySelector(".zero");
+    const slider = row.querySelector(".slider");
     if (document.activeElement !== typed || typeof wanted === "number") typed.value = show(wanted);
     typed.toggleAttribute("aria-invalid", typeof wanted !== "number");
     if (zero) zero.hidden = wanted !== 0;
@@ -116,7 +117,8 @@ function bindGroups(root) {
       details.open = [...groups][0] === details.parentElement.dataset.group;
     }
     const first = root.querySelector(".group details[open]"), panel = document.getElementById("right");
-    if (first) panel.scrollTop = first.offsetTop + first.parentElement.offsetTop - 60; // the panel alone, never the page
+    // Into view in the panel alone: the page stays where it is.
+    if (first) panel.scrollTop = first.offsetTop + first.parentElement.offsetTop - 60;
   });
 }
 
@@ -173,7 +175,8 @@ function ask(server) {
     const answer = await server.check({ preset: form.preset.id, changes: form.changes });
     if (number !== asked) return; // a newer question is under way
     if (!answer) { timer = setTimeout(() => ask(server), 2000); return; } // the server is away
-    const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : []; // the drawing goes on
+    // While something does not fit, the drawing and the chart keep what was last known.
+    const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : [];
     form.checked = { ...answer, ...Object.fromEntries(kept.map((key) => [key, form.checked[key]])) };
     emit("checked", form.checked);
   }, CHECK_AFTER);
@@ -186,7 +189,8 @@ function report(root) {
   const said = [];
   if (parameters) said.push(`${show(parameters)} parameters`);
   if (seconds != null) said.push(`about ${duration(seconds)}`);
-  root.querySelector("#estimate").textContent = problems.length ? "Something does not fit yet" : said.join(" · ") || "…";
+  const estimate = problems.length ? "Something does not fit yet" : said.join(" · ") || "…";
+  root.querySelector("#estimate").textContent = estimate;
 }
 
 export function duration(seconds) {

@@ -1,6 +1,6 @@
 // The drawing of the model, from the form: what is there in its component's colour, what is off as a ghost.
 
-import { form, hasEffect, on, ready, show, value } from "./state.js";
+import { brief, form, hasEffect, on, ready, show, value } from "./state.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 268, MIDDLE = 140, LEFT = 58, BOX = 164, RAIL = 38, GAP = 9;
@@ -15,23 +15,26 @@ export function mount(root) {
 const m = (name) => value(`model.${name}`);
 const acts = (name) => hasEffect(`model.${name}`);
 const counts = () => form.checked?.parts || {};
-const brief = (n) => (n >= 1e6 ? `${(n / 1e6).toFixed(1)}M` : n >= 1e4 ? `${Math.round(n / 1e3)}k` : n >= 1e3 ? `${(n / 1e3).toFixed(1)}k` : n ? `${n}` : "");
 
 // The stack from the top: rows of {kind, name, note, part, off}; a block is a row that holds rows.
 function stack() {
   const V = form.checked?.vocab_size || "V";
   if (m("architecture") === "bigram") {
-    return [{ name: "Scores", note: `${V}`, part: "io" }, { name: "Bigram table", note: `${V} × ${V}`, part: "attn", tall: true },
-      { name: "Token", note: `1 of ${V}`, part: "io" }];
+    return [
+      { name: "Scores", note: `${V}`, part: "io" },
+      { name: "Bigram table", note: `${V} × ${V}`, part: "attn", tall: true },
+      { name: "Token", note: `1 of ${V}`, part: "io" },
+    ];
   }
   const C = m("n_embd"), label = (path) => form.options[path].choices[value(path)][0];
   const head = { name: "Head", note: `${C} → ${V}${m("tie_weights") ? " tied" : ""}`, part: "io" };
-  const final = { name: "Final norm", note: "", part: "norm", off: !acts("final_norm") || !m("final_norm") || m("norm") === "none" };
+  const normed = acts("final_norm") && m("final_norm") && m("norm") !== "none";
+  const final = { name: "Final norm", part: "norm", off: !normed };
   final.note = final.off ? "off" : m("norm") === "rms" || !m("bias") ? `${C}` : `${2 * C}`;
   const layers = acts("n_layer") ? m("n_layer") : 0;
-  return [head, final, { block: sublayers(), times: layers },
-    { name: "Position", note: m("position") === "none" ? "off" : label("model.position"), part: "pos", off: m("position") === "none" },
-    { name: "Embedding", note: `${V} → ${C}`, part: "io" }];
+  const position = { name: "Position", note: label("model.position"), part: "pos", off: m("position") === "none" };
+  const embedding = { name: "Embedding", note: `${V} → ${C}`, part: "io" };
+  return [head, final, { block: sublayers(), times: layers }, position, embedding];
 }
 
 function sublayers() {
@@ -40,7 +43,7 @@ function sublayers() {
   const attention = { name: "Attention", part: "attn", off: m("attention") === "none",
     note: m("attention") === "none" ? "off" : m("attention") === "single" ? "1 head" : `${m("n_head")} heads` };
   const mlp = { name: "MLP", part: "mlp", off: !m("mlp"),
-    note: m("mlp") ? brief(Math.round((counts().mlp || 0) / (m("n_layer") || 1))) : "off" };
+    note: m("mlp") ? (counts().mlp ? brief(counts().mlp / m("n_layer")) : "") : "off" };
   const normRow = (note) => ({ name, note: norm ? note : "off", part: "norm", off: !norm, low: true });
   const dress = (inner, residual) => {
     const rows = [];
@@ -83,7 +86,7 @@ function drawBlock(svg, { block, times }, top) {
       } else y = box(svg, row, LEFT, BOX, y) + GAP;
     }
     y += 5;
-    const path = `M${MIDDLE} ${y - 4}H${RAIL + 5}Q${RAIL} ${y - 4} ${RAIL} ${y - 9}V${plus + 5}Q${RAIL} ${plus} ${RAIL + 5} ${plus}H${MIDDLE - 15}`;
+    const path = `M${MIDDLE} ${y - 4}H${RAIL + 5}q-5 0 -5 -5V${plus + 5}q0 -5 5 -5H${MIDDLE - 15}`;
     svg.append(make("path", { class: `rail${residual ? "" : " ghost"}`, d: path }));
     if (residual) svg.append(make("path", { class: "rail-tip", d: `M${MIDDLE - 17} ${plus - 4}l7 4l-7 4z` }));
     y += 8;

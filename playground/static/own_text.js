@@ -4,7 +4,8 @@ import { on, ready, value } from "./state.js";
 
 export function mount(root, { props, watch }) {
   const said = root.querySelector("p"), first = said.textContent;
-  const paint = () => { document.getElementById("own-text").classList.toggle("gone", value("data.dataset") !== "own"); };
+  const panel = document.getElementById("own-text");
+  const paint = () => panel.classList.toggle("gone", value("data.dataset") !== "own");
   watch("value", () => {
     const { note, bad } = props.value || {};
     said.textContent = note || first;

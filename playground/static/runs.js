@@ -39,7 +39,10 @@ function paintRuns(list) {
   }));
 }
 
-const fileName = (ending) => `${(session.shown ? title(session.shown.head || {}) : "loss").replace(/[^\w.+-]+/g, "-") || "run"}.${ending}`;
+function fileName(ending) {
+  const name = session.shown?.head ? title(session.shown.head) : "loss";
+  return `${name.replace(/[^\w.+-]+/g, "-")}.${ending}`;
+}
 
 async function saveTable() {
   if (!session.shown) return;

@@ -13,7 +13,8 @@ export function mount(root) {
   const clear = () => { strip.replaceChildren(hint()); from.textContent = ""; };
   on("attached", clear);
   on("head", (run) => {
-    from.textContent = `from ${run.head.prompt ? `“${run.head.prompt.trim().slice(0, 24)}”` : "a new line"} · same seed`;
+    const words = run.head.prompt.trim().slice(0, 24);
+    from.textContent = `from ${words ? `“${words}”` : "a new line"} · same seed`;
     for (const card of strip.querySelectorAll(".sample")) stamp(card, run);
   });
   on("points", ({ run, fresh }) => {
@@ -35,7 +36,9 @@ export function mount(root) {
   clear();
 }
 
-const hint = () => element("p", "hint", "At every check on the held-out text the model writes a few lines, always from the same words and the same seed. They appear here.");
+const HINT = "At every check on the held-out text the model writes a few lines, always from the same words and the "
+  + "same seed. They appear here.";
+const hint = () => element("p", "hint", HINT);
 
 function stamp(card, run) {
   const step = Number(card.dataset.step), loss = run.evals.find(([at]) => at === step)?.[1];

@@ -4,12 +4,14 @@ import { emit, load, preset, recall, remember } from "./state.js";
 
 const SHOWN = "gpt-playground-shown";
 const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000, LIST_MS = 5000;
+const TOLD = ["status", "message", "place", "step", "total", "stride", "seq", "words", "sharing", "more"];
 export const GOING = ["queued", "running"];
 
 // `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
 export const session = { visitor: null, shown: null, runs: [], server: null, away: false };
 
 let every = 400, timer = null, busy = false, fails = 0, listed = 0;
+let toForm = null; // the run whose options are to be put into the form once known
 
 export function start(server, everyMs) {
   session.server = server;
@@ -35,13 +37,9 @@ export function attach(id) {
 }
 
 // Shows an earlier run: its curve in front, and its options in the form.
-export async function show(id) {
+export function show(id) {
+  toForm = id;
   attach(id);
-  const wanted = await new Promise((resolve) => {
-    const wait = () => (session.shown?.id !== id ? resolve(null) : session.shown.head ? resolve(session.shown.head) : setTimeout(wait, 60));
-    wait();
-  });
-  if (wanted?.form && preset(wanted.form.preset)) load(wanted.form.preset, wanted.form.changes);
 }
 
 export async function refreshRuns() {
@@ -85,28 +83,35 @@ function take(run, answer) {
   });
   run.evals.push(...answer.evals);
   run.samples.push(...answer.samples);
-  for (const key of ["status", "message", "place", "step", "total", "stride", "seq", "words", "sharing", "more"]) run[key] = answer[key];
+  for (const key of TOLD) run[key] = answer[key];
   if (answer.head) run.head = answer.head;
   run.speeds = [...run.speeds.filter(([at]) => performance.now() - at < 8000), [performance.now(), run.step]];
   emit("points", { run, fresh });
   if (answer.head) emit("head", run); // after the points: it draws everything anew
+  if (answer.head?.form && toForm === run.id && preset(run.head.form.preset)) {
+    toForm = null;
+    load(run.head.form.preset, run.head.form.changes);
+  }
   emit("status", run);
   if (before && before !== run.status) run.speeds = [];
   const others = session.runs.some((other) => other.id !== run.id && GOING.includes(other.status));
-  if ((before && before !== run.status) || (others && performance.now() - listed > LIST_MS)) refreshRuns();
+  const known = session.runs.find((other) => other.id === run.id)?.status;
+  if (known !== run.status || (others && performance.now() - listed > LIST_MS)) refreshRuns();
   if (answer.more) return 0;
+  if (before !== run.status) return every; // its last points may come after its last word
   return run.status === "running" ? every : run.status === "queued" ? QUEUED_MS : RESTING_MS;
 }
 
 // Steps a second of the wall clock over the last seconds, or null: what is left depends on the sharing, too.
 export function speed(run) {
-  const [first, last] = [run.speeds[0], run.speeds.at(-1)];
-  return first && last && last[0] - first[0] > 700 && last[1] > first[1] ? (1000 * (last[1] - first[1])) / (last[0] - first[0]) : null;
+  if (run.speeds.length < 2) return null;
+  const [since, from] = run.speeds[0], [now, to] = run.speeds.at(-1);
+  return now - since > 700 && to > from ? (1000 * (to - from)) / (now - since) : null;
 }
 
 // Words for a loss, from the run's own table.
 export function verdict(run, loss) {
-  const lines = run.head?.verdicts.filter(([limit]) => loss <= limit) || [];
+  const lines = run.head?.verdicts.filter(([limit], i) => loss <= limit || !i) || [];
   return loss == null ? "" : lines.at(-1)?.[1] || "";
 }
 

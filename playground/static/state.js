@@ -11,7 +11,7 @@ let announce;
 export const ready = new Promise((resolve) => { announce = resolve; });
 
 const KEY = "gpt-playground-form";
-const OVER_STEPS = /^(data\.|sample\.|train\.device$)/; // kept when another preset is loaded: not what presets are about
+const OVER_STEPS = /^(data\.|sample\.|train\.device$)/; // kept when a step is chosen: not what steps are about
 
 export function begin(schema, presets) {
   Object.assign(form, { options: schema.options, parts: schema.parts, presets });
@@ -83,6 +83,13 @@ export function show(number) {
   if (Number.isInteger(number)) return number.toLocaleString("en-US");
   if (Math.abs(number) < 0.01) return number.toExponential(3).replace(/\.?0+e/, "e").replace("e+", "e");
   return String(+number.toPrecision(6));
+}
+
+// A count in a few characters: 950, 4.2k, 132k, 1.2M.
+export function brief(count) {
+  if (count >= 1e6) return `${(count / 1e6).toFixed(1)}M`;
+  if (count >= 1e4) return `${Math.round(count / 1e3)}k`;
+  return count >= 1e3 ? `${(count / 1e3).toFixed(1)}k` : `${Math.round(count)}`;
 }
 
 // A value in a closed row's words: "multi-head", "heads 4", "residual".

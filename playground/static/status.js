@@ -1,6 +1,6 @@
 // The buttons' state and the words beside them.
 
-import { differences, element, form, on, ready, show as number } from "./state.js";
+import { brief, differences, element, form, on, ready, show as number } from "./state.js";
 import { duration } from "./form.js";
 import { GOING, session, speed } from "./session.js";
 
@@ -27,11 +27,13 @@ export function mount(root) {
 function paintButtons(run) {
   const status = run?.status || "", going = GOING.includes(status), bad = Boolean(form.checked?.problems.length);
   button("train", { text: run && differs(run) ? "Train changes" : "Train", disabled: bad });
-  button("pause", { text: RESUMABLE.includes(status) ? "Resume" : "Pause", disabled: !going && !RESUMABLE.includes(status),
-    hidden: status === "finished" || status === "stopped" && run.step >= run.total });
+  const resumable = RESUMABLE.includes(status), complete = status === "stopped" && run.step >= run.total;
+  const hidden = status === "finished" || complete;
+  button("pause", { text: resumable ? "Resume" : "Pause", disabled: !going && !resumable, hidden });
   button("step", { disabled: bad && !run });
   button("stop", { disabled: !going && status !== "paused", hidden: ENDED.includes(status) });
-  button("extend", { text: run?.head ? `+${number(run.head.extend)} steps` : "+ steps", hidden: !ENDED.includes(status) });
+  const more = run?.head ? `+${number(run.head.extend)} steps` : "+ steps";
+  button("extend", { text: more, hidden: !ENDED.includes(status) });
 }
 
 function button(id, { text, disabled = false, hidden = false }) {
@@ -45,7 +47,8 @@ function button(id, { text, disabled = false, hidden = false }) {
 // Whether the form would train something else than what is shown; how samples are drawn does not count.
 export function differs(run) {
   if (!run.head?.form) return false;
-  const plain = (changes) => JSON.stringify(Object.entries(changes).filter(([path]) => !path.startsWith("sample.")).sort());
+  const training = (changes) => Object.entries(changes).filter(([path]) => !path.startsWith("sample."));
+  const plain = (changes) => JSON.stringify(training(changes).sort());
   return form.preset.id !== run.head.form.preset || plain(differences()) !== plain(run.head.form.changes);
 }
 
@@ -82,10 +85,9 @@ function beside(run) {
 function told(run) {
   if (["failed", "diverged"].includes(run.status)) return [element("span", "bad", run.message)];
   if (run.status === "interrupted") return ["The server was stopped. Resume goes on where it was."];
+  if (run.status === "queued") return [run.place ? `${run.sharing} runs share the machine now` : ""];
   const pace = run.status === "running" && speed(run), said = [run.words || ""];
   if (pace && run.head) said.push(`${brief(pace * run.head.tokens_per_step)} tokens/s`);
   if (run.sharing > 1 && run.status === "running") said.push(`shared with ${run.sharing - 1}`);
   return [said.filter(Boolean).join(" · ")];
 }
-
-const brief = (n) => (n >= 1e6 ? `${(n / 1e6).toFixed(1)}M` : n >= 1e4 ? `${Math.round(n / 1e3)}k` : n >= 1e3 ? `${(n / 1e3).toFixed(1)}k` : `${Math.round(n)}`);
