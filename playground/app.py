@@ -60,7 +60,8 @@ def serve(demo: gr.Blocks, **launch: Any) -> str:
     sheets = ("page.css", "form.css", "chart.css")
     _, local, shared = demo.launch(
         prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-        head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets), app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+        head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
+        app_kwargs={"routes": files}, max_file_size="20mb", **launch)
     return shared or local
 
 

@@ -147,7 +147,8 @@ def row(path: str, option: Option) -> str:
             f'<div class="option-head"><span class="name"><label id="{_id(path)}-label" for="{_id(path)}">'
             f'{escape(option.label)}</label>{term}<em class="mark" hidden>this step</em></span>'
             f'<button type="button" class="reset" aria-label="Reset {escape(option.label)}" hidden>'
-            f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="{ARROW}"/></svg></button>{control if option.kind in ("switch", "number") else ""}</div>'
+            f'<svg viewBox="0 0 16 16" aria-hidden="true"><path d="{ARROW}"/></svg></button>'
+            f'{control if option.kind in ("switch", "number") else ""}</div>'
             f'{_range(path, option)}{control if option.kind in ("choice", "text") else ""}{line}'
             f'<p class="help">{escape(option.help)} {source}</p></div>')
 

@@ -71,7 +71,7 @@ def traces() -> list[dict[str, Any]]:
         {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1}, "opacity": 0.28, "hoverinfo": "skip",
          "hovertemplate": None},
         {**line, "name": "training", "line": {"color": "var(--acc)", "width": 2.6}},
-        {**line, "name": "held out", "mode": "lines+markers", "opacity": 0.85,
+        {**line, "name": "validation", "mode": "lines+markers", "opacity": 0.85,
          "line": {"color": "var(--ink)", "width": 1, "dash": "1px,3px"},
          "marker": {"size": 4.5, "color": "var(--ink)"}},
         {**line, "name": "published", "mode": "markers",

@@ -83,7 +83,8 @@ def submit(scheduler: Scheduler, desk: Desk, value: Any, quota: int | None = Non
     if not (desk or {}).get("visitor"):
         raise ValueError("The page has not finished loading: try again in a moment.")
     preset, config = form.config_of(value)
-    return scheduler.submit(config, owner=desk["visitor"], preset=preset.id, name=form.name_of(config, preset), quota=quota)
+    name = form.name_of(config, preset)
+    return scheduler.submit(config, owner=desk["visitor"], preset=preset.id, name=name, quota=quota)
 
 
 def single_step(store: RunStore, scheduler: Scheduler, desk: Desk, value: Any) -> str:

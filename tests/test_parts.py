@@ -366,17 +366,29 @@ def test_dropout_sits_where_it_says(where):
     assert drawn == {"dropout_embd": [stream], "dropout_attn": L * [weights], "dropout_resid": 2 * L * [stream]}[where]
 
 
-def test_dropped_sublayers_leave_the_residual_path():
-    """Before the sum, as in the Transformer paper: what comes in always goes on."""
-    cfg = replace(SMALL, dropout_resid=0.5, norm="none", mlp=False)
-    noise = Noise()
+def assert_half_dropped(found: Tensor, whole: Tensor) -> None:
+    kept = found.abs() > 1e-12
+    assert 0.3 < float(kept.double().mean()) < 0.7
+    close(found[kept], 2 * whole[kept])
+
+
+@pytest.mark.parametrize("norm, place", [("none", "pre"), ("rms", "both")])
+def test_dropped_sublayers_leave_the_residual_path(norm, place):
+    """Right before the sum, as in the Transformer paper: what comes in always goes on, and no norm undoes it."""
+    cfg, noise = replace(SMALL, dropout_resid=0.5, norm=norm, norm_place=place, mlp=False), Noise()
     block, x = shake(Block(cfg, 0, noise)).double().train(), randn(2, 5, cfg.n_embd)
     noise.reseed(1, device=CPU)
-    added = block(x, look(cfg, 5)) - x
-    inner = block["attn"].inner(x, look(cfg, 5))
-    kept = added.abs() > 1e-12
-    assert 0.3 < float(kept.double().mean()) < 0.7
-    close(added[kept], 2 * inner[kept])
+    wired = block["attn"]
+    assert_half_dropped(block(x, look(cfg, 5)) - x, wired.out(wired.inner(wired.before(x), look(cfg, 5))))
+
+
+def test_dropped_embeddings_are_those_with_their_position():
+    cfg, fed = replace(SMALL, dropout_embd=0.5), []
+    model, t = moved(cfg).train(), tokens(2, 7)
+    model.blocks[0].register_forward_pre_hook(lambda module, args: fed.append(args[0]))
+    model.noise.reseed(1, device=CPU)
+    model(t)
+    assert_half_dropped(fed[0], model.position.embed(model.embed(t), 0))
 
 
 # Starting weights ---------------------------------------------------------------------------------------------------

@@ -110,6 +110,17 @@ def test_batches_are_the_same_for_every_model(data):
         assert len(seen[other]) == len(seen["plain"]) and all(map(torch.equal, seen["plain"], seen[other]))
 
 
+def test_each_step_drops_other_values(data):
+    """And each seed: a mask that stays is a smaller network, not dropout."""
+    masks = []
+    for seed in (1, 2):
+        state = begin(data, model=replace(SMALL, dropout_embd=0.5))
+        state.model.drop.register_forward_hook(
+            lambda module, args, out: masks.append(out.eq(0)) if module.training else None)
+        list(train(state, data, replace(QUICK, steps=3, seed=seed)))
+    assert len(masks) == 6 and len({tuple(mask.flatten().tolist()) for mask in masks}) == 6
+
+
 # Resuming -----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("after", [1, 3, 5])  # 3: a check is due right then
@@ -197,6 +208,15 @@ def test_sampling_between_steps_changes_nothing():
         assert "".join(talkative.sample(talkative.cfg.sample))
         assert torch.is_grad_enabled()
     assert_same(quiet.state.tensors(), talkative.state.tensors())
+
+
+def test_samples_drop_nothing():
+    """Also right after a step, when the model is set to train: the same seed draws the same text."""
+    run = Run(small_run(model=replace(SMALL, dropout_resid=0.5, init="torch")))
+    events = run.events()
+    assert any(isinstance(event, Step) for event in events)
+    wild = replace(run.cfg.sample, temperature=2.0)
+    assert run.model.training and "".join(run.sample(wild)) == "".join(run.sample(wild))
 
 
 def test_two_runs_in_turns_do_not_mix():

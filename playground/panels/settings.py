@@ -25,8 +25,8 @@ def own_text() -> tuple[gr.Textbox, gr.Button, gr.UploadButton, gr.HTML]:
     """Paste or upload: shown while the form's text is "my own text"."""
     with gr.Column(elem_id="own-text", elem_classes="card"):
         note = island("own_text", OWN_TEXT, elem_id="text-note")
-        pasted = gr.Textbox(label="Paste a text", lines=5, max_lines=5, elem_id="pasted", show_label=False, container=False,
-                            placeholder="Paste a text here ...")
+        pasted = gr.Textbox(label="Paste a text", show_label=False, container=False, lines=5, max_lines=5,
+                            elem_id="pasted", placeholder="Paste a text here ...")
         with gr.Row(elem_classes="buttons"):
             paste = gr.Button("Use this text", elem_id="paste")
             upload = gr.UploadButton("Upload a file", elem_id="upload", file_count="single")

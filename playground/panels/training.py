@@ -16,8 +16,9 @@ STATUS = """
 
 CHART = """
 <div class="bar" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100"><i></i></div>
-<div id="chart-root" data-step="0" data-points="0" data-status="">
-<p id="note" role="alert" hidden></p><div class="plot" role="img" aria-label="Loss by step"></div><p class="hint"></p></div>
+<div id="chart-root" data-run="" data-step="0" data-points="0" data-status="">
+<p id="note" role="alert" hidden></p><div class="plot" role="img" aria-label="Loss by step"></div>
+<p class="hint"></p></div>
 <div class="tools">
 <div class="segments small" role="radiogroup" aria-label="Horizontal axis">
 <label><input type="radio" name="x-axis" value="steps" checked><span>steps</span></label>
@@ -61,6 +62,7 @@ def training(ask: Questions) -> Training:
 def live_chart(ask: Questions) -> gr.HTML:
     """The chart: asks for what is new and appends it. On a Space it asks less often, since hosts count requests."""
     return island("chart", CHART, elem_id="chart", ask=(ask.poll, ask.curve, ask.runs, ask.writing, ask.table),
-                  every_ms=1500 if os.environ.get("SPACE_ID") else 400, plotly=f"{ROUTE}/plotly/plotly.min.js?{version('plotly')}",
+                  every_ms=1500 if os.environ.get("SPACE_ID") else 400,
+                  plotly=f"{ROUTE}/plotly/plotly.min.js?{version('plotly')}",
                   layout=plots.layout(), traces=plots.traces(),
                   earlier=[plots.earlier(place) for place in range(plots.EARLIER)])

@@ -30,6 +30,6 @@ def writing() -> Writing:
             sample = gr.Button("Sample", elem_id="sample")
             sample_stop = gr.Button("Stop", elem_id="sample-stop")
         sampled = gr.Textbox(
-            label="Sample", show_label=False, lines=4, max_lines=12, interactive=False, container=False, elem_id="sampled",
-            placeholder="Press Sample: the model continues your words, also while it trains.")
+            label="Sample", show_label=False, container=False, lines=4, max_lines=12, interactive=False,
+            elem_id="sampled", placeholder="Press Sample: the model continues your words, also while it trains.")
     return Writing(sample, sample_stop, sampled)

@@ -1,7 +1,7 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
 import { element, form, on, ready, recall, remember, value } from "./state.js";
-import { enter, session, start, title } from "./session.js";
+import { GOING, enter, session, start, title } from "./session.js";
 import { Average, across, onAxis, rangeOn, rangeX, rangeY, spanOf } from "./curves.js";
 import { place, plain } from "./labels.js";
 import { bindRuns } from "./runs.js";
@@ -66,7 +66,7 @@ class Chart {
   begin() {
     this.drawn = true;
     this.rebuild();
-    on("attached", () => { this.zoomed = false; this.rebuild(); });
+    on("attached", () => { this.zoomed = false; this.rebuild(); this.fetchEarlier(); });
     on("head", () => this.rebuild());
     on("points", ({ run, fresh }) => this.extend(run, fresh));
     on("status", () => this.tell());
@@ -96,7 +96,8 @@ class Chart {
   get references() { return this.run?.head?.references || form.checked?.references || []; }
 
   get perStep() {
-    return this.run?.head?.tokens_per_step || Number(value("train.batch_size")) * Number(value("model.block_size")) || 1;
+    const asked = Number(value("train.batch_size")) * Number(value("model.block_size"));
+    return this.run?.head?.tokens_per_step || asked || 1;
   }
 
   // Published losses are known by their step, so they have no place on an axis of seconds.
@@ -231,7 +232,7 @@ class Chart {
       curve.smooth = curve.steps.map((step, i) => average.add(step, curve.loss[i]));
       this.curves.set(`${run.id}/${run.step}`, curve);
     }
-    this.rebuild();
+    if (missing.length) this.rebuild();
   }
 
   // Words -----------------------------------------------------------------------------------------------------------
@@ -276,8 +277,10 @@ class Chart {
 
   tell() {
     const { run } = this, soon = run?.status === "queued" && !run.steps.length;
-    this.hint.textContent = run ? (soon ? "The curve begins in a moment." : "") : "Press Train: the loss curve grows here.";
-    const { steps = [], status = "" } = run || {};
-    Object.assign(this.box.dataset, { status, step: steps.at(-1) || 0, points: steps.length });
+    const waiting = soon ? "The curve begins in a moment." : "";
+    this.hint.textContent = run ? waiting : "Press Train: the loss curve grows here.";
+    const { id = "", steps = [], status = "", more } = run || {};
+    const told = more && !GOING.includes(status) ? "loading" : status; // ended, but its points are still on their way
+    Object.assign(this.box.dataset, { run: id, status: told, step: steps.at(-1) || 0, points: steps.length });
   }
 }
