@@ -74,7 +74,7 @@ def traces() -> list[dict[str, Any]]:
         {**line, "name": "validation", "mode": "lines+markers", "opacity": 0.85,
          "line": {"color": "var(--ink)", "width": 1, "dash": "1px,3px"},
          "marker": {"size": 4.5, "color": "var(--ink)"}},
-        {**line, "name": "published", "mode": "markers",
+        {**line, "name": "published", "mode": "markers", "cliponaxis": False,
          "marker": {"symbol": "circle-open", "size": 8, "color": "var(--mut)", "line": {"width": 1.5}}},
     ]
 
@@ -92,7 +92,7 @@ def smooth(steps: Sequence[float], losses: Sequence[float], span: float) -> list
     The browser does the same. Points may be unevenly spaced; the start is not pulled towards zero.
     """
     smoothed, weight, total, last = [], 0.0, 0.0, None
-    for step, loss in zip(steps, losses):
+    for step, loss in zip(steps, losses, strict=True):
         keep = 0.0 if span <= 0 else math.exp(-(step - last) / span) if last is not None else 0.0
         weight, total, last = keep * weight + 1.0, keep * total + loss, step
         smoothed.append(total / weight)

@@ -24,6 +24,7 @@ EVENTS = 40  # most evaluations and samples in one answer
 RECENT = 32  # steps whose mean loss is put into words
 EARLIER = 120  # most points of an earlier run's curve
 LISTED = 16  # newest runs of a visitor that the page lists
+REMEMBERED = 200  # newest runs that put a mark on the ladder
 
 Answer = dict[str, Any]
 Question = Callable[[Answer], Answer]
@@ -74,9 +75,9 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
         return {"csv": "".join(store.csv(run.id))}
 
     def runs(asked: Answer) -> Answer:
-        listed = store.runs(str(asked.get("visitor") or "-"), LISTED)
-        return {"runs": [chip(run) for run in listed],
-                "done": sorted({run.preset for run in listed if run.status == "finished"})}
+        known = store.runs(str(asked.get("visitor") or "-"), REMEMBERED)
+        return {"runs": [chip(run) for run in known[:LISTED]],
+                "done": sorted({run.preset for run in known if run.status == "finished"})}
 
     return Questions(check, poll, curve, runs, writing, table)
 

@@ -59,7 +59,7 @@ class Chart {
     this.own = 0; // changes of ours whose event is still to come
     this.heads = []; // the smoothed curve of the shown run
     this.earlier = []; // earlier runs on the chart
-    this.curves = new Map(); // earlier runs, by id and length
+    this.curves = new Map(); // earlier runs by id, each as it was at its `step`
     this.lengths = new Map(); // what each run's average was measured by
   }
 
@@ -217,20 +217,20 @@ class Chart {
   // The newest over the same text, one of each name.
   choose() {
     const text = this.run?.head?.text, names = new Set();
-    const known = this.others().map((run) => this.curves.get(`${run.id}/${run.step}`)).filter(Boolean);
+    const known = this.others().map((run) => this.curves.get(run.id)).filter(Boolean);
     const fair = known.filter((curve) => !text || curve.text === text);
     const distinct = fair.filter((curve) => !names.has(title(curve)) && names.add(title(curve)));
     return distinct.slice(0, this.props.earlier.length);
   }
 
   async fetchEarlier() {
-    const missing = this.others().filter((run) => !this.curves.has(`${run.id}/${run.step}`));
+    const missing = this.others().filter((run) => this.curves.get(run.id)?.step !== run.step);
     for (const run of missing.slice(0, 2 * this.props.earlier.length)) {
       const curve = await session.server.curve({ visitor: session.visitor, run: run.id });
       if (!curve?.steps) continue;
       const average = new Average(spanOf(EARLIER_SMOOTHING, run.step));
       curve.smooth = curve.steps.map((step, i) => average.add(step, curve.loss[i]));
-      this.curves.set(`${run.id}/${run.step}`, curve);
+      this.curves.set(run.id, { ...curve, step: run.step });
     }
     if (missing.length) this.rebuild();
   }
@@ -276,7 +276,7 @@ class Chart {
   }
 
   tell() {
-    const { run } = this, soon = run?.status === "queued" && !run.steps.length;
+    const { run } = this, soon = run?.status === "queued" && !run.steps.length && !this.earlier.length;
     const waiting = soon ? "The curve begins in a moment." : "";
     this.hint.textContent = run ? waiting : "Press Train: the loss curve grows here.";
     const { id = "", steps = [], status = "", more } = run || {};
