@@ -1,12 +1,12 @@
 """The command line: `python -m gpt COMMAND`. Its help needs no torch; commands import it when they run."""
 
 import argparse
+import os
 import sys
 from typing import Any, NoReturn
 
 from gpt.config import GROUPS, RunConfig
-from gpt.options import ConfigError, Option, show, walk
-from gpt.store import StoreError, UnknownRun
+from gpt.options import ConfigError, Option, Refusal, show, walk
 
 DESCRIPTION = """\
 Train a small GPT on the command line, part by part.
@@ -114,20 +114,20 @@ def explain(path: str, option: Option) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 1 for a run that diverged, 2 for anything asked for wrongly."""
+    """Runs one command; returns the exit status: 0, 1 for a run that diverged, 2 for what cannot be done, 130 when stopped."""
     arguments = parser().parse_args(argv)
     from gpt import commands
 
     try:
         return commands.COMMANDS[arguments.command](arguments, read_options(arguments))
-    except (ConfigError, StoreError, UnknownRun) as error:
+    except Refusal as error:
         print(error, file=sys.stderr)
         return 2
-    except ValueError as error:  # TextError, known only once torch is imported
-        if type(error).__name__ != "TextError":
-            raise
-        print(error, file=sys.stderr)
-        return 2
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        sys.stdout = open(os.devnull, "w")  # or Python complains once more when it ends
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

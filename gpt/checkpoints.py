@@ -23,9 +23,12 @@ def save(folder: Path, step: int, tensors: dict[str, "Tensor"], meta: dict[str, 
     # Tied weights share their memory, which the format does not allow: each gets its own.
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     temporary = folder / f"{step:08d}.tmp"
-    save_file(tensors, temporary, {**meta, "checksum": _checksum(tensors)})
-    _sync(temporary)
-    os.replace(temporary, folder / f"{step:08d}.safetensors")
+    try:
+        save_file(tensors, temporary, {**meta, "checksum": _checksum(tensors)})
+        _sync(temporary)
+        os.replace(temporary, folder / f"{step:08d}.safetensors")
+    finally:
+        temporary.unlink(missing_ok=True)  # on a full disk, half a file is in the way of everything else
     _sync(folder)
     for old in [*_saved(folder)[KEPT:], *folder.glob("*.tmp")]:  # .tmp: of a process that died in between
         old.unlink()

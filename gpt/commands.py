@@ -1,7 +1,11 @@
 """What each command of the command line does. Torch is imported by those that need it, when they run."""
 
 import json
+import math
+import shutil
+import signal
 import sys
+import threading
 from argparse import Namespace
 from pathlib import Path
 from time import monotonic
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from gpt.config import RunConfig
 from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, to_dict
-from gpt.options import name_of, replace, table
+from gpt.options import ConfigError, has_effect, name_of, replace, table
 from gpt.presets import list_presets, load
 from gpt.store import RunStore
 
@@ -31,41 +35,57 @@ def configure(config: RunConfig, changes: Changes) -> RunConfig:
         except OSError as error:
             raise TextError(f"{changes['data.text']} cannot be read: {error.strerror}. Name a UTF-8 text file.") from error
         changes = {**changes, "data.text": fingerprint, "data.dataset": "own"}
-    return replace(config, changes)
+    changed = replace(config, changes)
+    for path in changes:
+        section, name = path.split(".")
+        if not has_effect(getattr(changed, section), name):
+            print(f"note: --{path} has no effect with these options.", file=sys.stderr)
+    return changed
 
 
 def train(arguments: Namespace, changes: Changes) -> int:
     preset = load(arguments.preset)
     config = configure(preset.config, changes)
+    from gpt.recording import Recording
+
     store = RunStore()
-    return record(store, store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config)), arguments.json)
+    id = store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config))
+    try:
+        recording = Recording(store, id)
+    except BaseException:  # refused, or Control-C meanwhile: no trace of a run that never began
+        store.delete(id)
+        raise
+    return record(recording, arguments.json)
 
 
 def resume(arguments: Namespace, changes: Changes) -> int:
-    store = RunStore()
-    return record(store, store.find(arguments.run), arguments.json)
-
-
-def record(store: RunStore, id: str, as_json: bool) -> int:
-    """Train a stored run to its end, telling what happens. Control-C stops it so that `resume` continues it."""
-    from gpt.device import limit_threads
     from gpt.recording import Recording
 
+    store = RunStore()
+    return record(Recording(store, store.find(arguments.run)), arguments.json)
+
+
+def record(recording: "Recording", as_json: bool) -> int:
+    """Train to the end, telling what happens. Control-C, or a reader that goes, stops it so that `resume` continues it."""
+    from gpt.device import limit_threads
+
     limit_threads()
-    try:
-        recording = Recording(store, id)
-    except Exception as error:
-        store.set_status(id, "failed", str(error))
-        raise
-    tell: Callable[[Event], None] = JsonTeller(id) if as_json else Teller(id, recording)
+    tell: Callable[[Event], None] = JsonTeller(recording.id) if as_json else Teller(recording)
+    pressed = threading.Event()  # looked at between events, when weights and step belong together
+    before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
     event = None
     try:
         for event in recording:
             tell(event)
-    except KeyboardInterrupt:
+            if pressed.is_set() and not isinstance(event, Finished | Diverged):
+                recording.leave("stopped")
+                print(f"\nStopped at step {event.step:,}. To go on: python -m gpt resume {recording.id}", file=sys.stderr)
+                return 130
+    except BrokenPipeError:
         recording.leave("stopped")
-        print(f"\nStopped at step {recording.run.state.step}. To go on: python -m gpt resume {id}", file=sys.stderr)
-        return 130
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
     return 1 if isinstance(event, Diverged) else 0
 
 
@@ -82,8 +102,8 @@ class JsonTeller:
 class Teller:
     """A progress bar where there is a terminal, and a line for every check."""
 
-    def __init__(self, id: str, recording: "Recording"):
-        self.id, self.steps, self.shown = id, recording.run.cfg.train.steps, 0.0
+    def __init__(self, recording: "Recording"):
+        self.id, self.steps, self.shown = recording.id, recording.run.cfg.train.steps, 0.0
         self.first, self.began = recording.run.state.step, monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -105,10 +125,11 @@ class Teller:
     def bar(self, event: Step) -> None:
         self.shown = monotonic()
         rate = (event.step - self.first) / max(1e-9, self.shown - self.began)
-        filled = 30 * event.step // self.steps
         left = (self.steps - event.step) / max(1e-9, rate)
-        sys.stderr.write(f"\r{'█' * filled}{'░' * (30 - filled)} {event.step:,} of {self.steps:,}  loss {event.loss:.3f}  "
-                         f"{rate:,.0f} steps/s  {left:.0f} s left \033[K")
+        words = f" {event.step:,} of {self.steps:,}  loss {event.loss:.3f}  {rate:,.0f} steps/s  {left:.0f} s left "
+        width = max(0, min(30, shutil.get_terminal_size().columns - len(words) - 1))  # a wrapped line cannot be redrawn
+        filled = width * event.step // self.steps
+        sys.stderr.write(f"\r{'█' * filled}{'░' * (width - filled)}{words}\033[K")
         sys.stderr.flush()
 
     def line(self, text: str) -> None:
@@ -128,8 +149,6 @@ def sample(arguments: Namespace, changes: Changes) -> int:
 
 
 def evaluate(arguments: Namespace, changes: Changes) -> int:
-    import math
-
     from gpt.train import evaluate
 
     run = trained(arguments.run)
@@ -145,9 +164,10 @@ def evaluate(arguments: Namespace, changes: Changes) -> int:
 
 def trained(prefix: str) -> Any:
     """The run whose id begins with `prefix`, with the weights of its newest checkpoint."""
-    from gpt.options import ConfigError
+    from gpt.device import limit_threads
     from gpt.run import Run
 
+    limit_threads()
     store = RunStore()
     id = store.find(prefix)
     checkpoint = store.load_checkpoint(id)

@@ -313,7 +313,7 @@ class SampleConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that defines a run. `preset` is where it started from; its name is what differs from there."""
+    """All that defines a run."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)

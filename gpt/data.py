@@ -11,6 +11,7 @@ import math
 import os
 import re
 import tempfile
+import threading
 import time
 import urllib.request
 from array import array
@@ -28,6 +29,7 @@ from gpt.seeding import generator
 from gpt.tokenizers import TextError, Tokenizer, build
 
 MAX_TEXT_BYTES = 20_000_000
+MAX_FOLDER_BYTES = 2_000_000_000  # all own texts together
 BUNDLED = Path(__file__).resolve().parent.parent / "data" / "tinyplays.txt"
 SHAKESPEARE_URL = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
 SHAKESPEARE_BYTES = 1_115_394
@@ -111,6 +113,9 @@ def import_text(raw: bytes) -> str:
     if not text.strip():
         raise TextError("The text is empty: give it some lines to learn from, or use dataset = tinyplays.")
     raw = text.replace("\r\n", "\n").replace("\r", "\n").encode()
+    if sum(file.stat().st_size for file in _texts().glob("*.txt")) > MAX_FOLDER_BYTES:
+        raise TextError(f"{_texts()} already holds {MAX_FOLDER_BYTES / 1e9:g} GB of texts: delete some there, or use "
+                        f"dataset = tinyplays.")
     fingerprint = _sha256(raw)
     _write(_texts() / f"{fingerprint}.txt", raw)
     return fingerprint
@@ -214,26 +219,30 @@ def _windows(tokens: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tenso
 
 def load(cfg: DataConfig, block_size: int) -> Dataset:
     """The text of `cfg` as tokens. Raises TextError if it cannot be had or a part is shorter than one context."""
-    data = _load(cfg)
-    shorter, needed = min(len(data.train), len(data.val)), block_size + 1
+    text = read_text(cfg)
+    with _encoding:
+        tokenizer, tokens = _encode(text, cfg.tokenizer)
+    cut = int(len(tokens) * (1 - cfg.val_fraction))
+    train, val = tokens[:cut], tokens[cut:]
+    shorter, needed = min(len(train), len(val)), block_size + 1
     if shorter < needed:
         share = min(cfg.val_fraction, 1 - cfg.val_fraction)
         lower = f", block_size = {shorter - 1}" if shorter > 2 else ""
-        raise TextError(f"The text is too short: {len(data.train):,} tokens for training and {len(data.val):,} held "
+        raise TextError(f"The text is too short: {len(train):,} tokens for training and {len(val):,} held "
                         f"out for validation, and block_size = {block_size} needs {needed:,} of each. Use a text of "
                         f"{math.ceil(needed / share):,} tokens or more{lower}, or dataset = tinyplays.")
-    return data
+    return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size))
+
+
+_encoding = threading.Lock()  # several that want the same long text at once wait for one of them to encode it
 
 
 @lru_cache(maxsize=4)  # many runs share a text
-def _load(cfg: DataConfig) -> Dataset:
-    text = read_text(cfg)
-    tokenizer = build(cfg.tokenizer, text)
+def _encode(text: str, kind: str) -> tuple[Tokenizer, Tensor]:
+    """The tokenizer of `text` and its tokens (N,)."""
+    tokenizer = build(kind, text)
     # By way of an array: torch.tensor() of a long list takes five times as long and stops all other threads.
-    tokens = torch.frombuffer(array("q", tokenizer.encode(text)), dtype=torch.int64)
-    cut = int(len(tokens) * (1 - cfg.val_fraction))
-    train, val = tokens[:cut], tokens[cut:]
-    return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size))
+    return tokenizer, torch.frombuffer(array("q", tokenizer.encode(text)), dtype=torch.int64)
 
 
 def entropies(tokens: Tensor, vocab_size: int) -> tuple[float, float]:

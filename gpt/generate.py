@@ -7,11 +7,18 @@ from torch import Tensor
 
 from gpt.config import SampleConfig
 from gpt.model import GPT, Bigram, KVCache
+from gpt.options import Refusal
 from gpt.seeding import generator
 
 
 def next_token(scores: Tensor, cfg: SampleConfig, g: torch.Generator) -> int:
-    """One token drawn from scores (V,) on the CPU: temperature, then the top k, then the top p of what is left."""
+    """One token drawn from scores (V,) on the CPU: temperature, then the top k, then the top p of what is left.
+
+    Raises Refusal if a score is not finite.
+    """
+    if not scores.isfinite().all():
+        raise Refusal("The model's scores are no longer numbers, since its training diverged: train it again with a "
+                      "smaller step size or gradient clipping.")
     if cfg.temperature == 0:
         return int(scores.argmax())
     scores, order = scores.double().sort(descending=True, stable=True)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """GPT_PLAYGROUND_HOME, else .gpt-playground in the user's home folder; made if absent."""
+    """GPT_PLAYGROUND_HOME, else .gpt-playground in the user's home folder."""
     folder = Path(os.environ.get("GPT_PLAYGROUND_HOME") or Path.home() / ".gpt-playground").expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -14,7 +14,11 @@ from typing import Any, Iterator
 Condition = tuple[dict[str, tuple], ...]
 
 
-class ConfigError(ValueError):
+class Refusal(ValueError):
+    """What was asked for cannot be done; the message is for people and names the way out."""
+
+
+class ConfigError(Refusal):
     """Options that cannot work. `problems` lists all of them, each with what would pass."""
 
     def __init__(self, problems: list[str]):
@@ -52,19 +56,19 @@ class Option:
         """A sentence saying what is wrong with `value` and what would pass, or None."""
         if self.kind == "choice":
             if not isinstance(value, str) or value not in self.choices:
-                return f"{self.name} = {value!r}: choose one of {', '.join(self.choices)}."
+                return f"{self.name} = {quoted(value)}: choose one of {', '.join(self.choices)}."
         elif self.kind == "switch":
             if not isinstance(value, bool):
-                return f"{self.name} = {value!r}: use true or false."
+                return f"{self.name} = {quoted(value)}: use true or false."
         elif self.kind == "text":
             if not isinstance(value, str):
-                return f"{self.name} = {value!r}: use text."
+                return f"{self.name} = {quoted(value)}: use text."
             if len(value) > self.high:
                 return f"{self.name} has {len(value):,} characters: use at most {self.high:,}."
         else:
             wanted = "a whole number" if self.integer else "a number"
             if isinstance(value, bool) or not isinstance(value, int if self.integer else (int, float)):
-                return f"{self.name} = {value!r}: use {wanted} from {show(self.low)} to {show(self.high)}."
+                return f"{self.name} = {quoted(value)}: use {wanted} from {show(self.low)} to {show(self.high)}."
             in_range = self.low <= value <= self.high or (self.zero and value == 0)
             if not in_range:
                 also = f", or 0 for {self.zero}" if self.zero and self.low > 0 else ""
@@ -78,7 +82,7 @@ class Option:
                           "false": False, "off": False, "no": False, "0": False}.get(written.lower(), written)
         elif self.kind == "number":
             try:
-                value = int(written) if self.integer else float(written)
+                value = (int if self.integer else float)(written.replace(",", ""))
             except ValueError:
                 value = written
         else:
@@ -117,6 +121,16 @@ class Option:
         if self.kind == "text":
             return f"{self.short} {value[:12]!r}"
         return f"{self.short} {self.describe(value)}"
+
+
+def quoted(value: Any) -> str:
+    """A wrong value as a message repeats it: not longer than people read."""
+    return shorten(repr(value))
+
+
+def shorten(text: str, most: int = 60) -> str:
+    """`text`, its end cut off if it is longer than `most` characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def show(value: float) -> str:
@@ -214,7 +228,9 @@ def replace(config: Any, changes: dict[str, Any]) -> Any:
     work together.
     """
     known = dict(walk(config))
-    wrong = [f"{path}: there is no such option.{_nearest(path, known)}" for path in changes if path not in known]
+    unknown = [path for path in changes if path not in known]
+    wrong = [f"{shorten(str(path))}: there is no such option.{_nearest(str(path), known)}" for path in unknown[:5]]
+    wrong += [f"{len(unknown) - 5:,} more do not exist either."] * (len(unknown) > 5)
     by_section: dict[str, dict] = {}
     for path, value in changes.items():
         if path in known:

@@ -6,8 +6,9 @@ from typing import Iterator
 from gpt.events import Diverged, Event, Finished, Step
 from gpt.run import Run
 from gpt.store import RunStore
+from gpt.tokenizers import TextError
 
-FLUSH_SECONDS = 0.3  # a killed process loses at most the events of this long
+FLUSH_SECONDS = 0.3  # a killed process loses at most the events of this long, and of one step
 CHECKPOINT_SECONDS = 15.0  # and repeats at most this much training
 
 
@@ -19,10 +20,12 @@ class Recording:
 
     def __init__(self, store: RunStore, id: str):
         """Makes this process the run's writer. Raises RunHeld, UnknownRun, ConfigError or TextError."""
-        store.adopt(id)
         self.store, self.id = store, id
-        checkpoint = store.load_checkpoint(id)
-        self.run = Run(store.run(id).config, checkpoint)
+        stored = store.run(id)
+        self.run = Run(stored.config, store.load_checkpoint(id))
+        if stored.fingerprint not in (None, self.run.data.fingerprint):
+            raise TextError("The text has changed since this run began: put the former one back, or train a new run.")
+        store.adopt(id)  # from here on it is ours, so nothing that can be refused comes after
         store.rewind(id, self.run.state.step)
         self._pending: list[Event] = []
         self._flushed = self._saved = monotonic()
@@ -48,8 +51,8 @@ class Recording:
 
     def flush(self) -> None:
         """Store the events since the last time."""
-        pending, self._pending = self._pending, []
-        self.store.append(self.id, pending)
+        self.store.append(self.id, self._pending)
+        self._pending = []
         self._flushed = monotonic()
 
     def save(self) -> None:

@@ -32,7 +32,7 @@ class Run:
         self.data = load(cfg.data, cfg.model.block_size)
         if wrong := cfg.problems(self.data.tokenizer.vocab_size):
             raise ConfigError(wrong)
-        self.prompt = encode_prompt(self.data.tokenizer, cfg.sample.prompt)
+        encode_prompt(self.data.tokenizer, cfg.sample.prompt)  # refused now rather than at the first sample
         self.model = build(cfg.model, self.data.tokenizer.vocab_size, cfg.train.seed).to(self.device)
         self.state = start(self.model, cfg.train)
         if checkpoint:
@@ -61,6 +61,11 @@ class Run:
     def checkpoint(self) -> Checkpoint:
         """The present state; to be taken between two events. Tensors are not copied."""
         return self.state.step, self.state.tensors(), {"seconds": repr(self.state.seconds)}
+
+    def weights(self) -> Checkpoint:
+        """A copy of the weights alone: a checkpoint that can be sampled from while training goes on."""
+        step, tensors, meta = self.checkpoint()
+        return step, {name: t.clone() for name, t in tensors.items() if name.startswith("model.")}, meta
 
     def sample(self, cfg: SampleConfig) -> Iterator[str]:
         """Pieces of text that follow `cfg.prompt`. Not while a step is under way. Raises TextError for a bad prompt."""

@@ -24,6 +24,7 @@ from gpt.config import RunConfig
 from gpt.events import Eval, Event, Step
 from gpt.home import home
 from gpt.locks import Locks
+from gpt.options import Refusal
 from gpt.records import COLUMNS, StoredRun
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ ACTIVE = ("queued", "running", "paused")
 STATUSES = (*ACTIVE, "finished", "stopped", "failed", "diverged")  # stored; "interrupted" is only ever derived
 
 
-class StoreError(RuntimeError):
+class StoreError(Refusal):
     """The store cannot be used as asked; the message names the way out."""
 
 
@@ -41,18 +42,23 @@ class RunHeld(StoreError):
     """Another live process writes this run."""
 
 
-class UnknownRun(KeyError):
+class UnknownRun(Refusal):
     """No run has this id, or no single run begins with it."""
-
-    __str__ = Exception.__str__  # KeyError's own would put the message in quotes
 
 
 class RunStore:
     """All runs in one folder. Any number of threads and processes may use it; each run has one writer at a time."""
 
     def __init__(self, folder: Path | None = None):
-        """Opens or makes the store. Raises StoreError if a newer version wrote it."""
+        """Opens or makes the store. Raises StoreError if it cannot, or if a newer version wrote it."""
         self.folder = Path(folder or home()).resolve()
+        try:
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{self.folder} cannot hold runs ({error}): make it a folder that can be written, or let "
+                             f"GPT_PLAYGROUND_HOME name one.") from error
+
+    def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._locks = Locks(self.folder / "locks")
         self._idle: deque[sqlite3.Connection] = deque()

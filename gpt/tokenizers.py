@@ -4,10 +4,12 @@ import codecs
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from gpt.options import Refusal
+
 MAX_CHARACTERS = 8192  # a V x V bigram table and its optimiser then still fit into 1 GiB
 
 
-class TextError(ValueError):
+class TextError(Refusal):
     """A text that cannot be used. The message says why and names the way out."""
 
 

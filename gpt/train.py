@@ -21,6 +21,9 @@ from gpt.model import GPT, Bigram
 from gpt.optim import learning_rate, make_optimizer
 
 
+EVAL_TOKENS = 2048  # a pass when checking: enough to be efficient, few enough to need less memory than training
+
+
 @dataclass
 class TrainState:
     """All that changes while a model is trained."""
@@ -60,7 +63,8 @@ def train(state: TrainState, data: Dataset, cfg: TrainConfig) -> Iterator[Step |
     `eval_every` steps and at the end, a `Step` for each step, `Finished` or `Diverged` last.
     """
     device = next(state.model.parameters()).device
-    checks = data.eval_batches(cfg.eval_tokens, state.model.cfg.block_size)
+    block_size = state.model.cfg.block_size
+    checks = data.eval_batches(cfg.eval_tokens, block_size, max(1, EVAL_TOKENS // block_size))
     while True:
         if state.step % cfg.eval_every == 0 or state.step >= cfg.steps:
             val_loss = evaluate(state.model, checks)

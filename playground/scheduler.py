@@ -1,21 +1,22 @@
 """The background training thread: shares the machine between all runs.
 
-Each active run gets a quantum of training in turn. More runs than may be active wait; the queue goes round the
-visitors, so that one with many runs does not hold up the others. The page never talks to a run: it reads the store.
-No torch is imported before the first run or `warm_up`, so that the server can answer first.
+The visitor who has used least gets the next quantum of training. More runs than may be active wait; the queue goes
+round the visitors, and a visitor with several active runs gives one up for a visitor with none. The page never talks
+to a run: it reads the store. No torch is imported before the first run, so that the server can answer first.
 """
 
 import logging
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING
 
 from gpt.config import RunConfig, SampleConfig
-from gpt.events import Step
-from gpt.options import ConfigError, replace
+from gpt.events import Diverged, Finished, Step
+from gpt.options import ConfigError, Refusal, replace, shorten
 from gpt.store import RunStore
 
 if TYPE_CHECKING:
@@ -23,24 +24,26 @@ if TYPE_CHECKING:
 
 QUANTUM_SECONDS = 0.1
 MAX_ACTIVE = 4
-MAX_WAITING = 50  # runs of one visitor that have not ended
+MAX_UNFINISHED = 50  # runs of one visitor
+MAX_JOBS = 500  # runs of all
 
 log = logging.getLogger(__name__)
 
 
-class QueueFull(RuntimeError):
-    """A visitor has as many unfinished runs as one may have; the message says what to do."""
+class QueueFull(Refusal):
+    """There are as many unfinished runs as there may be; the message says what to do."""
 
 
 @dataclass
 class Job:
-    """A run that is waiting or active."""
+    """A run that is waiting or active. Its fields change under the scheduler's lock only."""
 
     id: str
     owner: str
     quota: int | None = None  # steps left before it pauses; None: no limit
-    leaving: str = ""  # the status it is to leave with: "paused", "stopped"
+    leaving: str = ""  # the status it is to leave with: "paused", "stopped", or "queued" to make room
     recording: "Future[Recording] | None" = None  # once active; loading a text can take a minute
+    turn: float = 0.0  # when it was last trained
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while the model changes
 
 
@@ -50,9 +53,12 @@ class Scheduler:
     def __init__(self, store: RunStore, max_active: int = MAX_ACTIVE):
         self.store, self.max_active = store, max_active
         self._jobs: dict[str, Job] = {}  # in the order of their arrival
+        self._used: Counter[str] = Counter()  # seconds of training by visitor, among those who have jobs
+        self._closing = False
         self._changed = threading.Condition()
         self._loader = ThreadPoolExecutor(2, thread_name_prefix="loader")
-        threading.Thread(target=self._work, name="trainer", daemon=True).start()
+        self._trainer = threading.Thread(target=self._work, name="trainer", daemon=True)
+        self._trainer.start()
 
     # What visitors can do
 
@@ -67,10 +73,11 @@ class Scheduler:
         return id
 
     def resume(self, id: str, quota: int | None = None) -> None:
-        """Go on with a run that was paused, stopped or interrupted, for `quota` steps if given. Raises RunHeld, QueueFull."""
+        """Go on with a run, for `quota` steps more if given. Raises RunHeld, QueueFull, UnknownRun."""
         with self._changed:
             if job := self._jobs.get(id):
-                job.quota, job.leaving = quota, ""
+                job.quota = quota if quota is None or job.quota is None else job.quota + quota
+                job.leaving = ""
                 return
             owner = self.store.run(id).owner
             self._check_room(owner)
@@ -101,21 +108,32 @@ class Scheduler:
             self._enter(Job(id, stored.owner))
 
     def sample(self, id: str, cfg: SampleConfig) -> Iterator[str]:
-        """Pieces of text from the run's present weights, training or not. Raises ConfigError, TextError, UnknownRun."""
+        """Pieces of text from the run's present weights, training or not. Raises Refusal."""
         from gpt.run import Run
 
         if wrong := cfg.problems():
             raise ConfigError(wrong)
         job = self._jobs.get(id)
-        if job and job.recording and job.recording.done() and not job.recording.exception():
-            with job.lock:  # a copy, so that training goes on while text is drawn
-                run = job.recording.result().run
-                run = Run(run.cfg, run.checkpoint())
-        elif checkpoint := self.store.load_checkpoint(id):
-            run = Run(self.store.run(id).config, checkpoint)
+        loaded = job and job.recording
+        if loaded and loaded.done() and not loaded.exception():
+            with job.lock:
+                config, weights = loaded.result().run.cfg, loaded.result().run.weights()
         else:
-            raise ConfigError(["This run has no weights yet: wait for its first step, or press Train."])
-        return run.sample(cfg)
+            config, weights = self.store.run(id).config, self.store.load_checkpoint(id)
+        if weights is None:
+            raise ConfigError(["This run has no weights yet: let it train for a step."])
+        return Run(config, weights).sample(cfg)
+
+    def close(self) -> None:
+        """Save all active runs and end the thread; the runs then show as interrupted, and can be resumed."""
+        with self._changed:
+            self._closing = True
+            for job in self._jobs.values():
+                job.leaving = "queued"
+            self._changed.notify_all()
+        self._trainer.join(timeout=30)
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
 
     # What the page shows
 
@@ -133,24 +151,32 @@ class Scheduler:
     # The queue; all of it under self._changed
 
     def _check_room(self, owner: str) -> None:
-        if sum(job.owner == owner for job in self._jobs.values()) >= MAX_WAITING:
-            raise QueueFull(f"You have {MAX_WAITING} runs that have not ended: stop some, or wait for them.")
+        if sum(job.owner == owner for job in self._jobs.values()) >= MAX_UNFINISHED:
+            raise QueueFull(f"You have {MAX_UNFINISHED} runs that have not ended: stop some, or wait for them.")
+        if len(self._jobs) >= MAX_JOBS:
+            raise QueueFull(f"{MAX_JOBS} runs are waiting on this server: try again later, or run it on your machine.")
 
     def _enter(self, job: Job) -> None:
+        others = [self._used[other.owner] for other in self._jobs.values()]
+        if job.owner not in (other.owner for other in self._jobs.values()):
+            self._used[job.owner] = min(others, default=0.0)  # time spent away is not saved up
         self._jobs[job.id] = job
         self._changed.notify_all()
 
     def _leave(self, id: str, status: str) -> None:
         with self._changed:
             job = self._jobs.get(id)
-            if job is None:
-                return
-            if job.recording is None:  # still waiting: nothing to save
-                del self._jobs[id]
-                self.store.set_status(id, status)
-            else:
+            if job and job.recording:
                 job.leaving = status
                 self._changed.notify_all()
+                return
+            if job:  # still waiting: nothing to save
+                del self._jobs[id]
+            elif self.store.run(id).status not in ("paused", "interrupted"):
+                return  # it has ended by itself
+            else:
+                self.store.adopt(id)
+            self.store.set_status(id, status)
 
     def _active(self) -> list[Job]:
         return [job for job in self._jobs.values() if job.recording]
@@ -165,16 +191,18 @@ class Scheduler:
                 count[job.owner] += 1
         return [job for _, job in sorted(ranked, key=lambda pair: pair[0])]
 
-    def _admit(self) -> list[Job]:
-        """Start waiting runs while there is room; returns those that can train now, waiting for one if there is none."""
-        with self._changed:
-            while True:
-                for job in self._waiting()[: self.max_active - len(self._active())]:
-                    job.recording = self._loader.submit(self._load, job.id)
-                    job.recording.add_done_callback(self._wake)
-                if ready := [job for job in self._active() if job.recording.done()]:
-                    return ready
-                self._changed.wait()
+    def _admit(self) -> None:
+        """Start waiting runs while there is room, and make room for a visitor who has none."""
+        waiting, active = self._waiting(), self._active()
+        for job in waiting[: max(0, self.max_active - len(active))]:
+            job.recording = self._loader.submit(self._load, job.id)
+            job.recording.add_done_callback(self._wake)
+        count = Counter(job.owner for job in active)
+        full = len(active) >= self.max_active and not any(job.leaving for job in active)
+        if full and waiting and not count[waiting[0].owner] and max(count.values()) > 1:
+            greediest = max(active, key=lambda job: count[job.owner])
+            newest = [job for job in active if job.owner == greediest.owner][-1]
+            newest.leaving = "queued"
 
     def _load(self, id: str) -> "Recording":
         from gpt.device import limit_threads
@@ -190,32 +218,78 @@ class Scheduler:
     # The thread
 
     def _work(self) -> None:
-        while True:
-            ready = self._admit()
-            for job in ready:
-                try:
-                    ended = self._quantum(job)
-                except Exception as error:  # one run's failure must not end the others
-                    log.exception("run %s failed", job.id)
-                    self.store.set_status(job.id, "failed", str(error) or type(error).__name__)
-                    ended = True
-                if ended:
-                    with self._changed:
-                        del self._jobs[job.id]
+        while job := self._next():
+            began = monotonic()
+            try:
+                self._quantum(job)
+            except Exception as error:  # one run's failure must not end the others
+                self._fail(job, error)
+            with self._changed:
+                job.turn = monotonic()
+                if job.owner in self._used:
+                    self._used[job.owner] += job.turn - began
 
-    def _quantum(self, job: Job) -> bool:
-        """Train one run for a moment; True when it has left."""
+    def _next(self) -> Job | None:
+        """The run to train next, waiting for one if there is none: of the visitor who has used least, the one trained
+        longest ago. None when the scheduler closes and all are saved."""
+        with self._changed:
+            while True:
+                if not self._closing:
+                    self._admit()
+                ready = [job for job in self._active() if job.recording.done()]
+                if ready:
+                    return min(ready, key=lambda job: (self._used[job.owner], job.turn))
+                if self._closing:
+                    return None
+                self._changed.wait()
+
+    def _quantum(self, job: Job) -> None:
+        """Train one run for a moment; it may end, or leave."""
         recording = job.recording.result()
         end = monotonic() + QUANTUM_SECONDS
-        while not job.leaving and monotonic() < end:
+        while monotonic() < end and not job.leaving:
             with job.lock:
                 event = next(recording, None)
-            if event is None:
-                return True
-            if job.quota is not None and isinstance(event, Step):
+            if event is None or isinstance(event, Finished | Diverged):  # pressed too late: it has ended
+                self._drop(job)
+                return
+            if isinstance(event, Step) and event.step < recording.run.cfg.train.steps:  # the last one is followed by a check
+                self._count(job)
+        if leaving := job.leaving:
+            recording.leave(leaving)
+            self._left(job, leaving)
+
+    def _count(self, job: Job) -> None:
+        with self._changed:
+            if job.quota is not None:
                 job.quota -= 1
-                if not job.quota:
+                if job.quota <= 0 and not job.leaving:
                     job.leaving = "paused"
-        if job.leaving:
-            recording.leave(job.leaving)
-        return bool(job.leaving)
+
+    def _left(self, job: Job, status: str) -> None:
+        """What becomes of a run that was saved with `status`, unless something else was asked for meanwhile."""
+        with self._changed:
+            wanted, job.leaving = job.leaving, ""
+            if wanted in ("", "queued"):  # resumed, or made room for another: it waits again
+                job.recording = None
+                self.store.set_status(job.id, "queued")
+            else:
+                if wanted != status:
+                    self.store.set_status(job.id, wanted)
+                self._drop(job)
+
+    def _drop(self, job: Job) -> None:
+        with self._changed:
+            self._jobs.pop(job.id, None)
+            if not any(other.owner == job.owner for other in self._jobs.values()):
+                del self._used[job.owner]
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        """Say on the run why it failed, if the store still can."""
+        self._drop(job)
+        if not isinstance(error, Refusal):
+            log.error("run %s failed", job.id, exc_info=error)
+        try:
+            self.store.set_status(job.id, "failed", shorten(str(error) or type(error).__name__, 500))
+        except Exception:  # a full disk, perhaps: the other runs go on
+            log.exception("the failure of run %s could not be stored", job.id)

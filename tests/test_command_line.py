@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,47 @@ def test_ladder_prints_a_row_and_a_sample_for_each_step(capsys):
     assert main(["ladder", "--only", "1", *flags]) == 0
     out = capsys.readouterr().out
     assert "| 1. Bigram | 4,225 |" in out and "2.703" not in out and "3.676" in out and "\n1. Bigram\n" in out
+
+
+def test_control_c_leaves_a_run_that_resumes_exactly(capsys, tmp_path):
+    """Stopped by the signal at some moment of a step; its continuation equals a run that never stopped."""
+    flags = ["--train.steps=3000", "--train.eval_every=1000", "--train.eval_tokens=64", "--sample.length=5", "--train.batch_size=2"]
+    process = subprocess.Popen([sys.executable, "-m", "gpt", "train", "03", "--json", *flags], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    for line in process.stdout:
+        if json.loads(line)["step"] == 200:
+            process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait() == 130 and "python -m gpt resume" in said
+    run = said.split()[-1]
+    assert main(["resume", run, "--json"]) == 0
+    rest = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["train", "03", "--json", *flags]) == 0
+    whole = {e["step"]: e["loss"] for e in map(json.loads, capsys.readouterr().out.splitlines()) if e["event"] == "step"}
+    steps = [e for e in rest if e["event"] == "step"]
+    assert steps[0]["step"] >= 200 and all(whole[e["step"]] == e["loss"] for e in steps)
+
+
+def test_a_reader_that_goes_early_is_no_error():
+    done = subprocess.run(f"{sys.executable} -m gpt train 03 --json {' '.join(FAST)} --train.steps 3000 | head -1", shell=True,
+                          cwd=ROOT, capture_output=True, text=True)
+    assert json.loads(done.stdout)["event"] == "started" and "Traceback" not in done.stderr
+    assert "stopped" in call("runs").stdout
+
+
+def test_options_without_effect_are_noted(capsys):
+    assert main(["params", "01", "--model.n_head", "8"]) == 0
+    assert "--model.n_head has no effect" in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GPT_PLAYGROUND_HOME", str(tmp_path / "file"))
+    assert main(["runs"]) == 2
+    assert "GPT_PLAYGROUND_HOME" in capsys.readouterr().err
+
+
+def test_a_refused_run_leaves_no_trace(capsys):
+    assert main(["train", "03", "--sample.prompt", "é"]) == 2
+    assert main(["runs"]) == 0
+    assert "No runs yet" in capsys.readouterr().out

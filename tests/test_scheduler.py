@@ -1,5 +1,6 @@
 """The background training thread: fair to all runs, and nothing is lost when one is paused, stopped or fails."""
 
+import sqlite3
 import time
 from collections.abc import Callable
 
@@ -105,6 +106,120 @@ def test_paused_and_resumed_equals_never_paused(scheduler, store):
     assert [p[:2] for p in store.points(parted, limit=9999)] == [p[:2] for p in store.points(whole, limit=9999)]
 
 
+def pressed_while_leaving(scheduler: Scheduler, store: RunStore, press: Callable[[str], None], **more) -> str:
+    """A run on which `press` is called while it is being saved for a pause."""
+    run = submit(scheduler, **more)
+    until(lambda: store.run(run).step > 0)
+    recording = scheduler._jobs[run].recording.result()
+    save = recording.save
+
+    def slowly():
+        save()
+        recording.save = save
+        press(run)
+
+    recording.save = slowly
+    scheduler.pause(run)
+    until(lambda: recording.save is save)
+    return run
+
+
+def test_stop_pressed_while_a_pause_is_saved_counts(scheduler, store):
+    run = pressed_while_leaving(scheduler, store, scheduler.stop)
+    until(lambda: status(store, run) == "stopped" and scheduler.active() == 0)
+
+
+def test_resume_pressed_while_a_pause_is_saved_counts(scheduler, store):
+    run = pressed_while_leaving(scheduler, store, scheduler.resume)
+    at = store.run(run).step
+    until(lambda: status(store, run) == "running" and store.run(run).step > at)
+
+
+def test_two_presses_of_step_are_two_steps(scheduler, store):
+    run = submit(scheduler, quota=1)
+    scheduler.step(run)
+    until(lambda: status(store, run) == "paused")
+    assert store.run(run).step == 2
+
+
+def test_pause_pressed_after_the_end_changes_nothing(scheduler, store):
+    run = submit(scheduler, changes=BRIEF)
+    until(lambda: status(store, run) == "finished")
+    scheduler.pause(run)
+    scheduler.stop(run)
+    assert status(store, run) == "finished"
+
+
+def test_a_step_to_the_end_finishes_the_run(scheduler, store):
+    run = submit(scheduler, changes=TINY | {"train.steps": 2}, quota=1)
+    until(lambda: status(store, run) == "paused")
+    scheduler.step(run)
+    until(lambda: status(store, run) == "finished")
+    assert [e.step for _, e in store.events(run) if isinstance(e, Eval)] == [0, 2]
+
+
+def test_a_paused_run_can_be_stopped(scheduler, store):
+    run = submit(scheduler, quota=1)
+    until(lambda: status(store, run) == "paused")
+    scheduler.stop(run)
+    assert status(store, run) == "stopped"
+
+
+def test_a_visitor_without_a_run_gets_room(scheduler, store):
+    """Two endless runs of one visitor fill the machine; the next visitor does not wait for their end."""
+    first, second = submit(scheduler, "ann"), submit(scheduler, "ann")
+    until(lambda: min(store.run(first).step, store.run(second).step) > 0)
+    third = submit(scheduler, "bob")
+    until(lambda: status(store, third) == "running")
+    assert {status(store, first), status(store, second)} == {"running", "queued"}
+    assert scheduler.active() == 2
+
+
+def test_time_is_shared_by_visitors_not_by_runs(store):
+    """Whatever a step of theirs takes: three slow runs of one visitor leave another's run about half of the time."""
+    scheduler = Scheduler(store, max_active=4)
+    slow = TINY | {"model.architecture": "transformer", "model.block_size": 128, "train.batch_size": 32, "model.n_layer": 2}
+    for _ in range(3):
+        submit(scheduler, "ann", slow)
+    run = submit(scheduler, "bob")
+    until(lambda: scheduler.active() == 4 and store.run(run).step > 0 and all(r.step for r in store.runs("ann")))
+    before = store.run(run).seconds, sum(r.seconds for r in store.runs("ann"))
+    until(lambda: sum(r.seconds for r in store.runs("ann")) > before[1] + 1.5)
+    share = (store.run(run).seconds - before[0]) / (sum(r.seconds for r in store.runs("ann")) - before[1])
+    scheduler.close()
+    assert 0.3 < share < 2.5
+
+
+def test_a_store_that_fails_ends_the_run_and_not_the_trainer(scheduler, store, monkeypatch):
+    run, other = submit(scheduler), submit(scheduler, "bob")
+    until(lambda: min(store.run(run).step, store.run(other).step) > 0)
+    append, set_status = store.append, store.set_status
+
+    def full(id, *rest):
+        if id == run:
+            raise sqlite3.OperationalError("database or disk is full")
+        return append(id, *rest)
+
+    monkeypatch.setattr(store, "append", full)
+    monkeypatch.setattr(store, "set_status", lambda id, *rest: full(id) if id == run else set_status(id, *rest))
+    until(lambda: scheduler.active() == 1)
+    at = store.run(other).step
+    until(lambda: store.run(other).step > at)
+    monkeypatch.undo()
+    store.set_status(run, "failed")
+
+
+def test_closing_saves_what_runs(tmp_path):
+    store = RunStore(tmp_path)
+    scheduler = Scheduler(store)
+    run = submit(scheduler)
+    until(lambda: store.run(run).step > 0)
+    scheduler.close()
+    again = RunStore(tmp_path)
+    stored = again.run(run)
+    assert stored.status == "interrupted" and again.load_checkpoint(run)[0] == stored.step > 0
+
+
 def test_step_does_one_step(scheduler, store):
     run = submit(scheduler, quota=1)
     for steps in (1, 2, 3):
@@ -133,7 +248,7 @@ def test_a_failing_run_says_why_and_the_others_go_on(scheduler, store, monkeypat
 
 
 def test_a_visitor_may_not_fill_the_queue(scheduler, monkeypatch):
-    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    monkeypatch.setattr(module, "MAX_UNFINISHED", 3)
     for _ in range(3):
         submit(scheduler)
     with pytest.raises(QueueFull, match="stop some"):
