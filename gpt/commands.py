@@ -49,7 +49,7 @@ def train(arguments: Namespace, changes: Changes) -> int:
     from gpt.recording import Recording
 
     store = RunStore()
-    id = store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config))
+    id = store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config, without="sample"))
     try:
         recording = Recording(store, id)
     except BaseException:  # refused, or Control-C meanwhile: no trace of a run that never began

@@ -263,10 +263,16 @@ def difference(config: Any, base: Any) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def name_of(config: Any, base: Any) -> str:
-    """A config's name: what differs from `base`, "-residual lr 3e-4"; empty when nothing does."""
+def tags_of(config: Any, base: Any, without: str = "") -> list[str]:
+    """A word or two for each difference from `base`, as ["-residual", "lr 3e-4"]; section `without` left aside."""
     known = dict(walk(config))
-    return " ".join(known[path].tag(after) for path, (_, after) in difference(config, base).items())
+    differences = difference(config, base).items()
+    return [known[path].tag(after) for path, (_, after) in differences if path.split(".")[0] != without]
+
+
+def name_of(config: Any, base: Any, without: str = "") -> str:
+    """A config's name: its tags, "-residual lr 3e-4"; empty when nothing differs."""
+    return " ".join(tags_of(config, base, without))
 
 
 def table(config: Any) -> str:
