@@ -96,7 +96,7 @@ class ModelConfig:
         source="Hendrycks & Gimpel 2016, So et al. 2021, Shazeer 2020")
 
     residual_attn: bool = switch(True, label="Skip around attention", term="residual connection", group="Wiring",
-        part="res", short="residual", when=ATTENTION, source="He et al. 2015",
+        part="res", short="attention residual", when=ATTENTION, source="He et al. 2015",
         help="Adds the input to the output, so that gradients reach the first layer undiminished.")
     residual_mlp: bool = switch(True, label="Skip around feed-forward", term="residual connection", group="Wiring",
         part="res", short="MLP residual", source="He et al. 2015",

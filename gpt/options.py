@@ -264,10 +264,24 @@ def difference(config: Any, base: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def tags_of(config: Any, base: Any, without: str = "") -> list[str]:
-    """A word or two for each difference from `base`, as ["-residual", "lr 3e-4"]; section `without` left aside."""
+    """A word or two for each difference from `base`, as ["-residual", "lr 3e-4"]; section `without` left aside.
+
+    Options of one term that have all changed alike are named together, by the words that their names share.
+    """
     known = dict(walk(config))
-    differences = difference(config, base).items()
-    return [known[path].tag(after) for path, (_, after) in differences if path.split(".")[0] != without]
+    changed = {path: after for path, (_, after) in difference(config, base).items() if path.split(".")[0] != without}
+    tags = []
+    for path, after in changed.items():
+        section = path.split(".")[0]
+        family = [other for other, option in known.items() if option.term == known[path].term != ""
+                  and other.split(".")[0] == section]
+        alike = all(changed.get(other) == after for other in family if has_effect(getattr(config, section), other.split(".")[1]))
+        if alike and len(family) > 1:
+            shared = [word for word in known[path].short.split() if all(word in known[o].short.split() for o in family)]
+            tags.append(dataclasses.replace(known[path], short=" ".join(shared)).tag(after))
+        else:
+            tags.append(known[path].tag(after))
+    return list(dict.fromkeys(tags))
 
 
 def name_of(config: Any, base: Any, without: str = "") -> str:

@@ -64,7 +64,9 @@ def test_names_read_as_people_say_them():
         changes = {path.replace("_", ".", 1): value for path, value in changes.items()}
         return name_of(replace_options(base, changes), base)
 
-    assert name(model_residual_attn=False, train_lr=3e-4) == "-residual lr 3e-4"
+    assert name(model_residual_attn=False, model_residual_mlp=False, train_lr=3e-4) == "-residual lr 3e-4"
+    assert name(model_residual_attn=False) == "-attention residual"
+    assert name(model_mlp=False, model_residual_attn=False) == "-MLP -residual", "there is only one then"
     assert name(model_norm="none") == "-norm" and name(model_norm="rms") == "RMSNorm"
     assert name(model_position="rope") == "RoPE" and name(model_qk_norm=True) == "+QK-norm"
     assert name(model_init="torch", train_optimizer="sgd") == "init PyTorch SGD"
