@@ -226,6 +226,7 @@ class DataConfig:
 ADAM = {"optimizer": ("adamw",)}
 SGD = {"optimizer": ("sgd",)}
 DECAYING = {"schedule": ("linear", "cosine", "wsd")}
+MOST_CHECKS = 2000  # of one run: each leaves a sample on the disk
 
 
 @dataclass(frozen=True)
@@ -287,6 +288,9 @@ class TrainConfig:
         if not wrong and self.warmup > self.steps:
             wrong.append(f"warmup = {show(self.warmup)} is longer than steps = {show(self.steps)}: "
                          f"use warmup = {show(self.steps // 10)} or more steps.")
+        if not wrong and self.steps // self.eval_every > MOST_CHECKS:
+            wrong.append(f"eval_every = {show(self.eval_every)} would make {show(self.steps // self.eval_every)} checks, "
+                         f"each with a sample: use eval_every = {show(-(-self.steps // MOST_CHECKS))} or more.")
         return wrong
 
 

@@ -158,3 +158,9 @@ def test_sampling_has_limits():
 def test_levels_of_the_tests_are_options():
     """`support.LEVELS` names small values for some options: a renamed option must not leave one behind."""
     assert set(LEVELS) <= set(options(ModelConfig))
+
+
+def test_a_run_cannot_fill_the_disk_with_samples():
+    with pytest.raises(ConfigError, match="use eval_every = 50 or more"):
+        replace_options(RunConfig(), {"train.steps": 100_000, "train.eval_every": 49})
+    replace_options(RunConfig(), {"train.steps": 100_000, "train.eval_every": 50})
