@@ -1,5 +1,7 @@
 """`python -m playground` serves the page."""
 
+import sys
+
 from playground.app import main
 
-main()
+sys.exit(main())

@@ -1,6 +1,7 @@
 """The page, put together and served. Also runs as a plain script, from any folder, as Hugging Face Spaces does."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from gpt.options import Refusal
 from gpt.store import RunStore
 from playground.page import Page
 from playground.panels import masthead, model, settings, training, writing
@@ -27,10 +29,8 @@ STATIC = Path(__file__).resolve().parent / "static"
 BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
 
 
-def build(store: RunStore | None = None, scheduler: Scheduler | None = None) -> gr.Blocks:
-    """The page over `store` (by default the one in home()). Serve it with `serve`, which adds its look and files."""
-    store = store or RunStore()
-    scheduler = scheduler or Scheduler(store)
+def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
+    """The page over `store`. Serve it with `serve`, which adds its look and files."""
     ask = questions(store, scheduler)
     with gr.Blocks(title="GPT Playground", fill_width=True, analytics_enabled=False) as demo:
         visitor = gr.BrowserState(None, **BROWSER_STATE)
@@ -51,17 +51,21 @@ def build(store: RunStore | None = None, scheduler: Scheduler | None = None) -> 
 
 
 def serve(demo: gr.Blocks, **launch: Any) -> str:
-    """Starts serving the page in the background and returns its address; `launch` goes to Gradio."""
+    """Starts serving the page in the background and returns its address; `launch` goes to Gradio. Raises Refusal."""
     font = gr.themes.utils.fonts.LocalFont
     theme = gr.themes.Base(font=[font("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
                            font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
     files = [Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
              Mount(f"/{ROUTE}", Files(directory=STATIC))]
     sheets = ("page.css", "form.css", "chart.css")
-    _, local, shared = demo.launch(
-        prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-        head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
-        app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+    try:
+        _, local, shared = demo.launch(
+            prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
+            head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
+            app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+    except OSError as error:  # what it says names options of Gradio, not ours
+        raise Refusal("The page cannot be served there: the port is in use, or the host is not this machine. "
+                      "Choose another --port or --host.") from error
     return shared or local
 
 
@@ -85,18 +89,40 @@ def plotly_folder() -> Path:
     return Path(find_spec("plotly").origin).parent / "package_data"
 
 
-def main(argv: Sequence[str] | None = None, demo: gr.Blocks | None = None) -> None:
-    """Serves `demo`, by default a new page, until interrupted."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves the page until Ctrl-C or SIGTERM, then saves the runs. Returns the exit status: 0, or 2 if it cannot."""
+    global demo
+    given, scheduler = read(argv), None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services and containers send
+    try:
+        store = RunStore()
+        demo = build(store, scheduler := Scheduler(store))
+        address = serve(demo, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
+        print(f"GPT Playground: {address}", flush=True)
+        warm_up()
+        demo.block_thread()
+    except Refusal as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass  # before it blocked, which has its own way to end
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if scheduler:
+            scheduler.close()
+    return 0
+
+
+def read(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line's arguments; ends the program with status 2 if they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m playground", description="Serves the GPT playground.")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1, or GRADIO_SERVER_NAME)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860, or GRADIO_SERVER_PORT)")
     parser.add_argument("--share", action="store_true", help="also make a public address through Gradio's servers")
     given = parser.parse_args(argv)
-    demo = demo or build()
-    address = serve(demo, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
-    print(f"GPT Playground: {address}", flush=True)
-    warm_up()
-    demo.block_thread()
+    if given.port is not None and not 1 <= given.port <= 65535:
+        parser.exit(2, f"--port {given.port}: use a number from 1 to 65535.\n")
+    return given
 
 
 def warm_up() -> None:
@@ -109,6 +135,7 @@ def warm_up() -> None:
     estimate.seconds(RunConfig())
 
 
+demo: gr.Blocks | None = None  # a module's variable, which is where Spaces looks for the page
+
 if __name__ == "__main__":
-    demo = build()  # a module's variable, which is where Spaces looks for the page
-    main(demo=demo)
+    sys.exit(main())

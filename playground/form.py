@@ -3,13 +3,16 @@
 Its value is {"preset": id, "changes": {path: value}}: where it started and what differs from there. No torch here.
 """
 
+import hashlib
 import html
+import json
 from typing import Any
 
 from gpt import options
 from gpt.config import GROUPS, RunConfig
-from gpt.options import Option
+from gpt.options import ConfigError, Option, shorten
 from gpt.presets import Preset, list_presets, load, previous
+from playground.asked import fields
 
 SEGMENTS = 4  # choices up to this many, if short, lie side by side
 SEGMENT_LETTERS = 34  # and no more letters than this in all
@@ -73,15 +76,33 @@ def _changed(preset: Preset) -> list[str]:
 
 def config_of(value: Any) -> tuple[Preset, RunConfig]:
     """The preset and the config that a form's value stands for. Raises ConfigError."""
-    value = value or {}
-    preset = load(value.get("preset") or list_presets()[0].id)
-    return preset, options.replace(preset.config, value.get("changes") or {})
+    given = fields(value).get("preset") or list_presets()[0].id
+    preset = load(shorten(given if isinstance(given, str) else type(given).__name__))
+    return preset, options.replace(preset.config, changes_of(value))
+
+
+def changes_of(value: Any) -> dict[str, Any]:
+    """What a form's value changes, {path: plain value}; not yet checked. Raises ConfigError for what is no such table."""
+    changes, known = fields(value).get("changes") or {}, len(dict(options.walk(RunConfig)))
+    if not isinstance(changes, dict):
+        raise ConfigError(["The form's changes are not a table of options: load the page again."])
+    if len(changes) > known:
+        raise ConfigError([f"{len(changes):,} changes are more than the {known} options there are: load the page again."])
+    nested = dict | list  # may be nested deeper than can be repeated in a message
+    return {path: type(wanted).__name__ if isinstance(wanted, nested) else wanted for path, wanted in changes.items()}
 
 
 def value_of(config: RunConfig, preset: Preset) -> dict[str, Any]:
     """The form's value that stands for `config`."""
     changes = {path: after for path, (_, after) in options.difference(config, preset.config).items()}
     return {"preset": preset.id, "changes": changes}
+
+
+def recipe_of(config: RunConfig, preset: Preset) -> str:
+    """A few characters that are the same for the same training from the same preset; how samples are drawn aside."""
+    acting = {path: options.get(config, path) for path, option in options.walk(config)
+              if not path.startswith("sample.") and options.has_effect(getattr(config, path.split(".")[0]), option.name)}
+    return hashlib.sha256(json.dumps([preset.id, acting]).encode()).hexdigest()[:12]
 
 
 def name_of(config: RunConfig, preset: Preset) -> str:
@@ -91,9 +112,7 @@ def name_of(config: RunConfig, preset: Preset) -> str:
 
 def tags_of(config: RunConfig, preset: Preset) -> list[str]:
     """A word or two for each difference from the preset; sampling aside, since that leaves the training alone."""
-    known = dict(options.walk(config))
-    found = options.difference(config, preset.config)
-    return [known[path].tag(after) for path, (_, after) in found.items() if not path.startswith("sample.")]
+    return options.tags_of(config, preset.config, without="sample")
 
 
 def colour_of(config: RunConfig, preset: Preset) -> str:

@@ -21,6 +21,7 @@ class Page:
     sample: gr.Button
     sample_stop: gr.Button
     sampled: gr.Textbox
+    prompt_note: gr.HTML
     pasted: gr.Textbox
     paste: gr.Button
     upload: gr.UploadButton

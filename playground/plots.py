@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-POINTS = 100  # most points in one answer: with its seconds that is about 1.3 kB
+POINTS = 90  # most points in one answer: with their seconds that is about 1.2 kB
 KEPT = 2_000  # about how many points of a run a browser holds
 FONT = "IBM Plex Sans, ui-sans-serif, system-ui, sans-serif"
 
@@ -51,10 +51,11 @@ def layout() -> dict[str, Any]:
             "ticks": "outside", "ticklen": 5, "tickcolor": "rgba(0,0,0,0)", "fixedrange": False, "automargin": False}
     return {
         "xaxis": {**axis, "showgrid": False, "showspikes": True, "spikemode": "across", "spikethickness": 1,
-                  "spikecolor": "var(--mut)", "spikedash": "dot", "nticks": 7, "separatethousands": True},
+                  "spikecolor": "var(--mut)", "spikedash": "dot", "nticks": 7, "separatethousands": True,
+                  "tickangle": 0},
         "yaxis": {**axis, "nticks": 7, "tickformatstops": [{"dtickrange": [0.1, None], "value": ".1f"},
                                                            {"dtickrange": [None, 0.1], "value": ".3~f"}]},
-        "margin": {"l": 40, "r": 96, "t": 10, "b": 30}, "hovermode": "x unified",
+        "margin": {"l": 40, "r": 96, "t": 26, "b": 30}, "hovermode": "x unified",
         "showlegend": False, "dragmode": "zoom",
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "var(--mut)"},
@@ -68,12 +69,12 @@ def traces() -> list[dict[str, Any]]:
     """The shown run's traces, still empty: raw, smoothed, validation, and a ladder step's published losses."""
     line = {"type": "scatter", "mode": "lines", "x": [], "y": [], "hovertemplate": HOVER}
     return [
-        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1}, "opacity": 0.28, "hoverinfo": "skip",
+        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1}, "opacity": 0.22, "hoverinfo": "skip",
          "hovertemplate": None},
         {**line, "name": "training", "line": {"color": "var(--acc)", "width": 2.6}},
         {**line, "name": "validation", "mode": "lines+markers", "opacity": 0.85,
-         "line": {"color": "var(--ink)", "width": 1, "dash": "1px,3px"},
-         "marker": {"size": 4.5, "color": "var(--ink)"}},
+         "line": {"color": "var(--mut)", "width": 1, "dash": "1px,4px"},
+         "marker": {"size": 5.5, "color": "var(--ink)"}},
         {**line, "name": "published", "mode": "markers", "cliponaxis": False,
          "marker": {"symbol": "circle-open", "size": 8, "color": "var(--mut)", "line": {"width": 1.5}}},
     ]

@@ -4,6 +4,7 @@ An action takes the visitor and the form, does one thing with the scheduler, and
 {"visitor", "run", "note", "at"}: whose page it is, which run to show, what went wrong, and when, so that it differs.
 """
 
+import html
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -12,83 +13,89 @@ from typing import Any
 
 import gradio as gr
 
-from gpt.options import replace
+from gpt.options import ConfigError, Refusal, replace
 from gpt.presets import list_presets
-from gpt.store import RunStore, StoreError
+from gpt.records import StoredRun
+from gpt.store import RunStore
 from playground import form
+from playground.asked import fields, sendable, visitor_of
 from playground.page import Page
 from playground.questions import mine, more_steps
-from playground.scheduler import QueueFull, Scheduler
+from playground.scheduler import Scheduler
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
 PAINTS_PER_SECOND = 25
 
 Desk = dict[str, Any]
-REFUSALS = (ValueError, QueueFull, StoreError)  # ConfigError and TextError are ValueErrors; all say the way out
+GONE = "That run is gone: train a new one."
+LOADING = "The page has not finished loading: try again in a moment."
 
 
 def wire(page: Page, store: RunStore, scheduler: Scheduler) -> None:
     """Connects the page's components to the scheduler."""
     page.demo.load(lambda known: enter(store, known), page.visitor, [page.visitor, page.desk], **QUIET)
 
-    def act(button: gr.Button, action: Callable[[Desk, Any], Desk]) -> None:
-        button.click(lambda desk, value: answered(desk, lambda: action(desk, value)),
+    def act(button: gr.Button, refused: str, action: Callable[[Any, Any], str]) -> None:
+        button.click(lambda desk, value: answered(desk, refused, lambda: action(desk, value)),
                      [page.desk, page.form], page.desk, **QUIET)
 
-    act(page.train, lambda desk, value: {"run": submit(scheduler, desk, value)})
-    act(page.step, lambda desk, value: {"run": single_step(store, scheduler, desk, value)})
-    act(page.pause, lambda desk, value: on_run(store, desk, lambda run: pause_or_resume(scheduler, run)))
-    act(page.stop, lambda desk, value: on_run(store, desk, lambda run: scheduler.stop(run.id)))
-    act(page.extend, lambda desk, value: on_run(store, desk, lambda run: scheduler.extend(run.id, more_steps(run))))
+    act(page.train, "Not started", lambda desk, value: submit(scheduler, desk, value))
+    act(page.step, "No step made", lambda desk, value: single_step(store, scheduler, desk, value))
+    act(page.pause, "Not done", lambda desk, _: on_run(store, desk, lambda run: pause_or_resume(scheduler, run)))
+    act(page.stop, "Not stopped", lambda desk, _: on_run(store, desk, lambda run: scheduler.stop(run.id)))
+    act(page.extend, "Not extended", lambda desk, _: on_run(store, desk, lambda run: extend(scheduler, run)))
 
-    def write(desk: Desk, value: Any) -> Iterator[str]:  # a generator itself, which Gradio looks at
+    def write(desk: Any, value: Any) -> Iterator[tuple[Any, Any]]:  # a generator itself, which Gradio looks at
         yield from sample(store, scheduler, desk, value)
 
-    sampling = page.sample.click(write, [page.desk, page.form], page.sampled,
+    sampling = page.sample.click(write, [page.desk, page.form], [page.sampled, page.prompt_note],
                                  **QUIET | {"concurrency_limit": 4, "concurrency_id": "sampling"})
     page.sample_stop.click(None, cancels=sampling, api_visibility="private")
 
-    page.paste.click(lambda value, pasted: take_text(value, (pasted or "").encode()), [page.form, page.pasted],
-                     [page.form, page.text_note], **QUIET)
+    page.paste.click(take_text, [page.form, page.pasted], [page.form, page.text_note], **QUIET)
     page.upload.upload(lambda value, path: take_text(value, read_file(path)), [page.form, page.upload],
                        [page.form, page.text_note], **QUIET)
 
 
-def enter(store: RunStore, known: Desk | None) -> tuple[Desk, Desk]:
+def enter(store: RunStore, known: Any) -> tuple[Desk, Desk]:
     """A visitor opens the page: known from before or new, with the newest run of theirs."""
-    visitor = (known or {}).get("visitor") or secrets.token_urlsafe(16)
+    visitor = visitor_of(known) or secrets.token_urlsafe(16)
     newest = store.runs(visitor, 1)
     return {"visitor": visitor}, desk_of(visitor, newest[0].id if newest else None)
 
 
-def desk_of(visitor: str | None, run: str | None, note: str = "") -> Desk:
-    return {"visitor": visitor, "run": run, "note": note, "at": time.time()}
+def desk_of(visitor: str | None, run: Any, note: str = "") -> Desk:
+    return {"visitor": visitor, "run": run if isinstance(run, str) else None, "note": sendable(note), "at": time.time()}
 
 
-def answered(desk: Desk | None, action: Callable[[], Desk]) -> Desk:
-    """The desk after an action; a refusal becomes a warning and a note beside Train, and nothing else changes."""
-    desk = desk or {}
+def answered(desk: Any, refused: str, action: Callable[[], str]) -> Desk:
+    """The desk after an action that returns a run; a refusal becomes a warning and a note, and nothing else changes."""
+    visitor = visitor_of(desk)
     try:
-        return desk_of(desk.get("visitor"), action()["run"])
-    except REFUSALS as error:
-        gr.Warning(str(error), title="Not started", duration=8)
-        return desk_of(desk.get("visitor"), desk.get("run"), str(error))
+        return desk_of(visitor, action())
+    except Refusal as error:
+        warn(refused, error)
+        return desk_of(visitor, fields(desk).get("run"), str(error))
+
+
+def warn(title: str, error: Refusal) -> None:
+    gr.Warning(sendable(html.escape(str(error))), title=title, duration=8)  # a toast takes HTML
 
 
 # Actions on runs --------------------------------------------------------------------------------------------------
 
 
-def submit(scheduler: Scheduler, desk: Desk, value: Any, quota: int | None = None) -> str:
-    """Queues what the form says as a new run of the desk's visitor; returns its id."""
-    if not (desk or {}).get("visitor"):
-        raise ValueError("The page has not finished loading: try again in a moment.")
+def submit(scheduler: Scheduler, desk: Any, value: Any, quota: int | None = None) -> str:
+    """Queues what the form says as a new run of the desk's visitor; returns its id. Raises Refusal."""
+    visitor = visitor_of(desk)
+    if visitor is None:
+        raise Refusal(LOADING)
     preset, config = form.config_of(value)
-    name = form.name_of(config, preset)
-    return scheduler.submit(config, owner=desk["visitor"], preset=preset.id, name=name, quota=quota)
+    return scheduler.submit(config, owner=visitor, preset=preset.id, name=form.name_of(config, preset), quota=quota)
 
 
-def single_step(store: RunStore, scheduler: Scheduler, desk: Desk, value: Any) -> str:
-    """One step of the shown run, or of a new one where none can go on."""
+def single_step(store: RunStore, scheduler: Scheduler, desk: Any, value: Any) -> str:
+    """One step of the shown run, or of a new one where none can go on; returns its id. Raises Refusal."""
     run = mine(store, desk)
     if run is None or run.status in ("finished", "failed", "diverged"):
         return submit(scheduler, desk, value, quota=1)
@@ -96,16 +103,16 @@ def single_step(store: RunStore, scheduler: Scheduler, desk: Desk, value: Any) -
     return run.id
 
 
-def on_run(store: RunStore, desk: Desk, action: Callable[[Any], None]) -> Desk:
-    """Does `action` with the shown run, if it is the visitor's."""
+def on_run(store: RunStore, desk: Any, action: Callable[[StoredRun], None]) -> str:
+    """Does `action` with the shown run, if it is the visitor's; returns its id. Raises Refusal."""
     run = mine(store, desk)
     if run is None:
-        raise ValueError("That run is gone: train a new one.")
+        raise Refusal(GONE)
     action(run)
-    return {"run": run.id}
+    return run.id
 
 
-def pause_or_resume(scheduler: Scheduler, run: Any) -> None:
+def pause_or_resume(scheduler: Scheduler, run: StoredRun) -> None:
     """One button: pauses what goes, resumes what does not."""
     if run.status in ("queued", "running"):
         scheduler.pause(run.id)
@@ -113,36 +120,43 @@ def pause_or_resume(scheduler: Scheduler, run: Any) -> None:
         scheduler.resume(run.id)
 
 
+def extend(scheduler: Scheduler, run: StoredRun) -> None:
+    """Trains on, for as many steps as the button said."""
+    if not (more := more_steps(run)):
+        raise Refusal("This run has as many steps as a run may have: train a new one.")
+    scheduler.extend(run.id, more)
+
+
 # Samples and texts ------------------------------------------------------------------------------------------------
 
 
-def sample(store: RunStore, scheduler: Scheduler, desk: Desk, value: Any) -> Iterator[str]:
-    """What the shown run writes after the form's prompt, growing; as often as an eye can follow."""
-    run = mine(store, desk)
-    if run is None:
-        gr.Warning("Train a model first, then let it write.", duration=5)
-        return
+def sample(store: RunStore, scheduler: Scheduler, desk: Any, value: Any) -> Iterator[tuple[Any, Any]]:
+    """What the shown run writes after the form's prompt, growing, as often as an eye can follow; and a word beside it."""
     try:
-        cfg = sampling_of(value)
+        run, cfg = mine(store, desk), sampling_of(value)
+        if run is None:
+            raise Refusal("Train a model first, then let it write.")
         written, painted = cfg.prompt, 0.0
+        yield gr.skip(), noted("")
         for piece in scheduler.sample(run.id, cfg):
             written += piece
             if time.monotonic() - painted > 1 / PAINTS_PER_SECOND:
                 painted = time.monotonic()
-                yield written
-        yield written
-    except REFUSALS as error:
-        gr.Warning(str(error), title="Cannot write", duration=8)
+                yield written, gr.skip()
+        yield written, gr.skip()
+    except Refusal as error:
+        yield gr.skip(), noted(str(error), bad=True)
 
 
 def sampling_of(value: Any) -> Any:
     """The form's sampling options; the rest of the form may be in any state. Raises ConfigError."""
-    changes = {path: v for path, v in ((value or {}).get("changes") or {}).items() if path.startswith("sample.")}
-    preset = next((p for p in list_presets() if p.id == (value or {}).get("preset")), list_presets()[0])
+    changes = {path: wanted for path, wanted in form.changes_of(value).items() if path.startswith("sample.")}
+    chosen = fields(value).get("preset")
+    preset = next((p for p in list_presets() if p.id == chosen), list_presets()[0])
     return replace(preset.config, changes).sample
 
 
-def read_file(path: str | None) -> bytes:
+def read_file(path: Any) -> bytes:
     """At most one byte more than a text may have: enough to refuse it."""
     from gpt.data import MAX_TEXT_BYTES
 
@@ -152,16 +166,19 @@ def read_file(path: str | None) -> bytes:
         return file.read(MAX_TEXT_BYTES + 1)
 
 
-def take_text(value: Any, raw: bytes) -> tuple[Any, Any]:
-    """Keeps an own text and chooses it in the form: the form's new value, and what to say under the panel."""
-    from gpt.data import TextError, import_text
+def take_text(value: Any, text: Any) -> tuple[Any, Any]:
+    """Keeps an own text, a string or bytes, and chooses it in the form: the form's new value, and what to say of it."""
+    from gpt.data import import_text
 
+    # Half of a UTF-16 pair becomes bytes that are not UTF-8, which import_text refuses in words.
+    raw = text if isinstance(text, bytes) else str(text or "").encode("utf-8", "surrogatepass")
     try:
-        fingerprint = import_text(raw)
-    except TextError as error:
-        return gr.skip(), {"note": str(error), "bad": True, "at": time.time()}
-    changes = {**((value or {}).get("changes") or {}), "data.dataset": "own", "data.text": fingerprint}
-    note = {"note": f"{len(raw):,} bytes taken as {fingerprint[:8]}.", "bad": False, "at": time.time()}
-    return {**(value or {}), "changes": changes, "from": "server", "at": time.time()}, note
+        changes = {**form.changes_of(value), "data.dataset": "own", "data.text": import_text(raw)}
+    except Refusal as error:
+        return gr.skip(), noted(str(error), bad=True)
+    note = noted(f"{len(raw):,} bytes taken as {changes['data.text'][:8]}.")
+    return {**fields(value), "changes": changes, "from": "server", "at": time.time()}, note
 
 
+def noted(words: str, bad: bool = False) -> dict[str, Any]:
+    return {"note": sendable(words), "bad": bad, "at": time.time()}

@@ -125,13 +125,20 @@ def test_changes_survive_the_way_to_a_config_and_back():
     preset, config = form.config_of(value)
     assert config.model.residual_attn is False and config.train.lr == 3e-4
     assert form.value_of(config, preset) == value
-    assert form.name_of(config, preset) == "-residual lr 3e-4"
+    assert form.name_of(config, preset) == "-attention residual lr 3e-4"
     assert form.colour_of(config, preset) == "res"
 
 
 def test_sampling_does_not_name_a_run():
     preset, config = form.config_of({"preset": "ladder/03-multi-head", "changes": {"sample.temperature": 1.5}})
     assert form.name_of(config, preset) == "" and config.sample.temperature == 1.5
+
+
+def test_equal_training_has_one_recipe():
+    base = {"preset": "ladder/09-pre-ln", "changes": {}}
+    recipe = lambda changes: form.recipe_of(*reversed(form.config_of(base | {"changes": changes})))  # noqa: E731
+    assert recipe({}) == recipe({"sample.length": 9}) == recipe({"model.rope_base": 777.0})
+    assert recipe({}) != recipe({"train.seed": 9}) and recipe({"model.norm": "rms"}) != recipe({"model.norm": "none"})
 
 
 def test_nothing_chosen_yet_is_the_first_step():

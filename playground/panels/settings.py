@@ -9,7 +9,7 @@ from playground.questions import Questions
 SETTINGS = """
 <section class="card form" aria-label="Settings"><div class="form-head">
 <h2>Settings <button type="button" id="reset-all" hidden></button></h2>
-<p id="estimate" class="mono" aria-live="polite"></p><ul id="problems" hidden></ul></div>{groups}</section>"""
+<p id="estimate" aria-live="polite"></p><ul id="problems" hidden></ul></div>{groups}</section>"""
 
 OWN_TEXT = """<h2>My own text</h2><p class="help" aria-live="polite">Plain text in UTF-8, up to 20 MB, in any language.
 It stays on this server.</p>"""

@@ -16,8 +16,8 @@ STATUS = """
 
 CHART = """
 <div class="bar" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100"><i></i></div>
-<div id="chart-root" data-run="" data-step="0" data-points="0" data-status="">
-<p id="note" role="alert" hidden></p><div class="plot" role="img" aria-label="Loss by step"></div>
+<p id="note" role="alert" hidden></p>
+<div id="chart-root" data-run="" data-step="0" data-points="0" data-status=""><div class="plot" role="img" aria-label="Loss by step"></div>
 <p class="hint"></p></div>
 <div class="tools">
 <div class="segments small" role="radiogroup" aria-label="Horizontal axis">
@@ -29,7 +29,7 @@ CHART = """
 <label><input type="checkbox" id="log-y"><span>log y</span></label></div>
 <label class="smoothing">smooth <input type="range" class="slider" id="smoothing" min="0" max="100" value="66"
 aria-label="Smoothing"></label>
-<span class="space"></span><button type="button" id="csv">CSV</button><button type="button" id="png">PNG</button></div>
+<span class="space" id="device"></span><button type="button" id="csv">CSV</button><button type="button" id="png">PNG</button></div>
 <div class="runs" id="runs" role="group" aria-label="Your runs"></div>"""
 
 
@@ -61,7 +61,7 @@ def training(ask: Questions) -> Training:
 
 def live_chart(ask: Questions) -> gr.HTML:
     """The chart: asks for what is new and appends it. On a Space it asks less often, since hosts count requests."""
-    return island("chart", CHART, elem_id="chart", ask=(ask.poll, ask.curve, ask.runs, ask.writing, ask.table),
+    return island("chart", CHART, elem_id="chart", ask=(ask.poll, ask.curve, ask.settings, ask.runs, ask.writing, ask.table),
                   every_ms=1500 if os.environ.get("SPACE_ID") else 400,
                   plotly=f"{ROUTE}/plotly/plotly.min.js?{version('plotly')}",
                   layout=plots.layout(), traces=plots.traces(),

@@ -17,6 +17,7 @@ class Writing:
     sample: gr.Button
     sample_stop: gr.Button
     sampled: gr.Textbox
+    prompt_note: gr.HTML
 
 
 def writing() -> Writing:
@@ -29,7 +30,8 @@ def writing() -> Writing:
             island("prompt", prompt, elem_id="prompt")
             sample = gr.Button("Sample", elem_id="sample")
             sample_stop = gr.Button("Stop", elem_id="sample-stop")
+        note = island("prompt_note", '<p class="bad" role="alert" hidden></p>', elem_id="prompt-note")
         sampled = gr.Textbox(
             label="Sample", show_label=False, container=False, lines=4, max_lines=12, interactive=False,
             elem_id="sampled", placeholder="Press Sample: the model continues your words, also while it trains.")
-    return Writing(sample, sample_stop, sampled)
+    return Writing(sample, sample_stop, sampled, note)

@@ -7,8 +7,9 @@ import { place, plain } from "./labels.js";
 import { bindRuns } from "./runs.js";
 
 const VIEW = "gpt-playground-view";
+const PUBLISHED_TEXT = "tinyshakespeare"; // what the published losses are of
 const BATCH = 0, SMOOTH = 1, CHECKS = 2, PUBLISHED = 3; // traces of plots.py; earlier runs follow
-const EARLIER_SMOOTHING = 78;
+const SMOOTHING = 70; // at first, and always for earlier runs
 const LOG_TICKS = [0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10];
 
 export async function mount(root, { props, server, watch }) {
@@ -19,21 +20,28 @@ export async function mount(root, { props, server, watch }) {
   let first = true;
   const arrive = () => { if (props.value?.visitor) { enter(props.value, first); first = false; } };
   watch("value", arrive);
+  on("attached", (run) => { // what a button will act on
+    if (session.visitor) props.value = { visitor: session.visitor, run: run?.id || null };
+  });
   arrive();
   await Promise.all([library(props.plotly), ready]);
   chart.begin();
 }
 
-// Why the last press did nothing, or why the next would not.
+// Why the last press did nothing, why the run ended early, or why the next cannot begin. The last stands in the form,
+// too: style shows it here only where the form is far away.
 function bindNote(note) {
   let refused = "";
   const tell = () => {
-    const problems = form.checked?.problems || [];
-    note.textContent = problems.length ? problems.join("\n") : refused;
+    const ended = ["failed", "diverged"].includes(session.shown?.status) ? session.shown.message : "";
+    const problems = (form.checked?.problems || []).join("\n");
+    note.textContent = refused || ended || problems;
+    note.dataset.about = refused || ended ? "run" : "form";
     note.hidden = !note.textContent;
   };
   on("note", (said) => { refused = said; tell(); });
-  on("checked", tell);
+  on("form", () => { refused = ""; });
+  for (const event of ["checked", "attached", "status"]) on(event, tell);
 }
 
 // plotly.js is large: fetched once, beside the page rather than before it.
@@ -53,7 +61,7 @@ class Chart {
     this.plot = root.querySelector(".plot");
     this.hint = root.querySelector(".hint");
     this.props = props;
-    this.view = { unit: "steps", logX: false, logY: false, smoothing: 66, ...(recall(VIEW) || {}) };
+    this.view = { unit: "steps", logX: false, logY: false, smoothing: SMOOTHING, ...(recall(VIEW) || {}) };
     this.zoomed = false;
     this.drawn = false;
     this.own = 0; // changes of ours whose event is still to come
@@ -107,6 +115,9 @@ class Chart {
     return this.view.unit === "seconds" || points.length < 2 ? [] : points;
   }
 
+  // Another text has other losses: what was published of one is no goal on another.
+  get foreign() { return (this.run?.head?.dataset || value("data.dataset")) !== PUBLISHED_TEXT; }
+
   colour(name) { return getComputedStyle(document.body).getPropertyValue(name).trim(); }
 
   // A figure with the page's present colours.
@@ -152,7 +163,7 @@ class Chart {
       Object.assign(data[CHECKS], this.checks(run.evals));
     }
     const steps = this.published.map(([step]) => step);
-    Object.assign(data[PUBLISHED], { x: this.xs(steps, steps), y: this.published.map(([, loss]) => loss) });
+    Object.assign(data[PUBLISHED], { opacity: this.foreign ? 0.5 : 1, x: this.xs(steps, steps), y: this.published.map(([, loss]) => loss) });
     return data;
   }
 
@@ -168,7 +179,9 @@ class Chart {
 
   axes() {
     const { logX, logY, unit } = this.view, { xaxis, yaxis } = this.props.layout, [x, y] = this.ranges();
-    const suffix = { ticksuffix: unit === "seconds" ? " s" : "", tickformat: unit === "tokens" ? ".3~s" : "" };
+    const suffix = { ticksuffix: unit === "seconds" ? " s" : "", tickformat: unit === "tokens" ? ".3~s" : "",
+      nticks: Math.max(3, Math.min(7, Math.floor(this.plot.clientWidth / 90))),
+      unifiedhovertitle: { text: { steps: "step %{x:,.0f}", tokens: "%{x:,.0f} tokens", seconds: "%{x:.1f} s" }[unit] } };
     return {
       xaxis: { ...xaxis, ...suffix, type: logX ? "log" : "linear", range: x },
       yaxis: { ...yaxis, type: logY ? "log" : "linear", range: y, ...(logY ? { tickvals: LOG_TICKS } : {}) },
@@ -228,7 +241,7 @@ class Chart {
     for (const run of missing.slice(0, 2 * this.props.earlier.length)) {
       const curve = await session.server.curve({ visitor: session.visitor, run: run.id });
       if (!curve?.steps) continue;
-      const average = new Average(spanOf(EARLIER_SMOOTHING, run.step));
+      const average = new Average(spanOf(SMOOTHING, run.step));
       curve.smooth = curve.steps.map((step, i) => average.add(step, curve.loss[i]));
       this.curves.set(run.id, { ...curve, step: run.step });
     }
@@ -244,14 +257,16 @@ class Chart {
     const end = ({ steps, seconds }, perStep) => this.xs(steps.slice(-1), seconds.slice(-1), perStep)[0];
     const check = run?.evals.length > 1 && run.evals.at(-1), head = this.heads.at(-1);
     if (head != null) add(end(run), head, `this run ${head.toFixed(2)}`, { strong: true });
-    if (check && check[1] != null) add(this.checks([check]).x[0], check[1], `held out ${check[1].toFixed(2)}`);
+    const near = check && (run.step - check[0] < this.total / 16); // further back it would stand in the curve
+    if (near && check[1] != null) add(this.checks([check]).x[0], check[1], `held out ${check[1].toFixed(2)}`);
     for (const curve of this.earlier) {
       const last = curve.smooth.findLast((loss) => loss != null);
       add(end(curve, curve.tokens_per_step), last, title(curve, run?.head), { colour: curve.colour });
     }
     for (const [text, loss] of this.references) add(1, loss, text, { atEdge: true });
-    const last = this.published.at(-1);
-    if (last) add(this.xs([last[0]], [last[0]])[0], last[1], "published");
+    const free = this.published[1]; // curves fall: to the right of an early point there is room
+    const source = this.foreign ? "published (tiny Shakespeare)" : "published";
+    if (free) add(this.xs([free[0]], [free[0]])[0], free[1], source, { whole: true });
     return found;
   }
 
@@ -263,7 +278,9 @@ class Chart {
       return { ...label, dataX, dataY, x: xaxis.l2p(dataX), y: yaxis.l2p(dataY) };
     }).filter(({ x, y, atEdge }) => y >= 0 && y <= size.h && (atEdge || (x >= 0 && x <= size.w + 1)));
     const around = { width: size.w, room: size.r, height: size.h, font: "IBM Plex Sans" };
-    this.relayout({ annotations: place(inView, around).map((label) => this.annotation(label)) });
+    const caption = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40,
+      showarrow: false, text: "loss, nats a token", font: { size: 12, color: this.colour("--mut") } };
+    this.relayout({ annotations: [caption, ...place(inView, around).map((label) => this.annotation(label))] });
   }
 
   annotation({ text, strong, colour, atEdge, dataX, dataY, dy }) {

@@ -14,7 +14,7 @@ export function place(labels, { width, room, height, font }) {
   for (const label of labels) {
     ruler.font = `${label.strong ? "600 " : ""}12px ${font}`;
     const left = label.atEdge ? width + MARGIN : label.x + MARGIN + 2;
-    const text = fitted(label.text, width + room - left - 2);
+    const text = fitted(label.text, width + room - left - 2, label.whole ? Infinity : LETTERS);
     const wide = ruler.measureText(text).width + 4;
     const offsets = [0, ...[1, 2, 3, 4].flatMap((n) => [-n * LINE, n * LINE])];
     for (const dy of offsets) {
@@ -33,8 +33,8 @@ export function place(labels, { width, room, height, font }) {
 export const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 // As much of `text` as `room` px hold, in the ruler's font.
-function fitted(text, room) {
-  let letters = Math.min(text.length, LETTERS);
+function fitted(text, room, most) {
+  let letters = Math.min(text.length, most);
   const cut = () => (letters < text.length ? `${text.slice(0, letters).trimEnd()}…` : text);
   while (letters > 3 && ruler.measureText(cut()).width > room) letters -= 1;
   return cut();

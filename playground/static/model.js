@@ -1,11 +1,13 @@
 // The drawing of the model, from the form: what is there in its component's colour, what is off as a ghost.
 
 import { brief, form, hasEffect, on, ready, show, value } from "./state.js";
+import { bindWeights } from "./weights.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 268, MIDDLE = 140, LEFT = 58, BOX = 164, RAIL = 38, GAP = 9;
 
 export function mount(root) {
+  bindWeights(root);
   const drawing = root.querySelector("#drawing"), total = root.querySelector("#total");
   const paint = () => drawing.replaceChildren(draw());
   ready.then(() => { paint(); on("form", paint); });

@@ -1,4 +1,4 @@
-// The panel for an own text: shown while the form asks for one, and says what became of the last try.
+// The panel for an own text: stands in the form under the choice of it, and says what became of the last try.
 
 import { on, ready, value } from "./state.js";
 
@@ -11,5 +11,9 @@ export function mount(root, { props, watch }) {
     said.textContent = note || first;
     said.classList.toggle("bad", Boolean(bad));
   });
-  ready.then(() => { paint(); on("form", paint); });
+  ready.then(() => {
+    document.querySelector("#settings [data-path='data.dataset']").after(panel);
+    paint();
+    on("form", paint);
+  });
 }

@@ -25,7 +25,7 @@ export function mount(root) {
       const card = element("article", "sample");
       card.setAttribute("role", "listitem");
       Object.assign(card.dataset, { step, seq, run: run.id });
-      card.append(element("header"), element("pre", "", "…"));
+      card.append(element("header"), element("pre"));
       strip.append(card);
       stamp(card, run);
       seen.observe(card);

@@ -1,17 +1,17 @@
 // The shown run: asks the server for what is new and tells the regions. The run itself belongs to the server.
 
-import { emit, load, preset, recall, remember } from "./state.js";
+import { emit, load, recall, remember } from "./state.js";
 
 const SHOWN = "gpt-playground-shown";
 const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000, LIST_MS = 5000;
-const TOLD = ["status", "message", "place", "step", "total", "stride", "seq", "words", "sharing", "more"];
+const TOLD = ["status", "message", "place", "step", "total", "extend", "stride", "seq", "words", "sharing",
+  "more"];
 export const GOING = ["queued", "running"];
 
 // `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
 export const session = { visitor: null, shown: null, runs: [], server: null, away: false };
 
 let every = 400, timer = null, busy = false, fails = 0, listed = 0;
-let toForm = null; // the run whose options are to be put into the form once known
 
 export function start(server, everyMs) {
   session.server = server;
@@ -37,9 +37,10 @@ export function attach(id) {
 }
 
 // Shows an earlier run: its curve in front, and its options in the form.
-export function show(id) {
-  toForm = id;
+export async function show(id) {
   attach(id);
+  const value = await session.server.settings({ visitor: session.visitor, run: id });
+  if (value?.preset && session.shown?.id === id) load(value.preset, value.changes);
 }
 
 export async function refreshRuns() {
@@ -88,10 +89,6 @@ function take(run, answer) {
   run.speeds = [...run.speeds.filter(([at]) => performance.now() - at < 8000), [performance.now(), run.step]];
   emit("points", { run, fresh });
   if (answer.head) emit("head", run); // after the points: it draws everything anew
-  if (answer.head?.form && toForm === run.id && preset(run.head.form.preset)) {
-    toForm = null;
-    load(run.head.form.preset, run.head.form.changes);
-  }
   emit("status", run);
   if (before && before !== run.status) run.speeds = [];
   const others = session.runs.some((other) => other.id !== run.id && GOING.includes(other.status));

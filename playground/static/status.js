@@ -1,6 +1,6 @@
 // The buttons' state and the words beside them.
 
-import { brief, differences, element, form, on, ready, show as number } from "./state.js";
+import { brief, form, on, ready, show as number } from "./state.js";
 import { duration } from "./form.js";
 import { GOING, session, speed } from "./session.js";
 
@@ -32,8 +32,8 @@ function paintButtons(run) {
   button("pause", { text: resumable ? "Resume" : "Pause", disabled: !going && !resumable, hidden });
   button("step", { disabled: bad && !run });
   button("stop", { disabled: !going && status !== "paused", hidden: ENDED.includes(status) });
-  const more = run?.head ? `+${number(run.head.extend)} steps` : "+ steps";
-  button("extend", { text: more, hidden: !ENDED.includes(status) });
+  const more = (ENDED.includes(status) && run.extend) || 0;
+  button("extend", { text: `+${number(more)} steps`, hidden: !more });
 }
 
 function button(id, { text, disabled = false, hidden = false }) {
@@ -44,13 +44,8 @@ function button(id, { text, disabled = false, hidden = false }) {
   found.classList.toggle("gone", hidden);
 }
 
-// Whether the form would train something else than what is shown; how samples are drawn does not count.
-export function differs(run) {
-  if (!run.head?.form) return false;
-  const training = (changes) => Object.entries(changes).filter(([path]) => !path.startsWith("sample."));
-  const plain = (changes) => JSON.stringify(training(changes).sort());
-  return form.preset.id !== run.head.form.preset || plain(differences()) !== plain(run.head.form.changes);
-}
+// Whether the form would train something else than what is shown.
+const differs = (run) => Boolean(run.head?.recipe && form.checked) && form.checked.recipe !== run.head.recipe;
 
 function paintStatus(root, run) {
   const [step, left, words] = ["#status-step", "#status-left", "#status-words"].map((id) => root.querySelector(id));
@@ -71,7 +66,9 @@ function paintStatus(root, run) {
   }
   step.textContent = run.status === "queued" ? waiting(run) : `step ${number(run.step)} of ${number(run.total)}`;
   left.textContent = session.away ? "server away, trying again" : beside(run);
-  words.replaceChildren(...told(run));
+  words.textContent = told(run);
+  const device = document.getElementById("device");
+  if (device) device.textContent = run.head?.device || "";
 }
 
 const waiting = (run) => (run.place ? `number ${run.place} in the queue` : "starting");
@@ -83,11 +80,10 @@ function beside(run) {
 }
 
 function told(run) {
-  if (["failed", "diverged"].includes(run.status)) return [element("span", "bad", run.message)];
-  if (run.status === "interrupted") return ["The server was stopped. Resume goes on where it was."];
-  if (run.status === "queued") return [run.place ? `${run.sharing} runs share the machine now` : ""];
+  if (run.status === "interrupted") return "The server was stopped. Resume goes on where it was.";
+  if (run.status === "queued") return run.place ? `${run.sharing} runs share the machine now` : "";
   const pace = run.status === "running" && speed(run), said = [run.words || ""];
   if (pace && run.head) said.push(`${brief(pace * run.head.tokens_per_step)} tokens/s`);
   if (run.sharing > 1 && run.status === "running") said.push(`shared with ${run.sharing - 1}`);
-  return [said.filter(Boolean).join(" · ")];
+  return said.filter(Boolean).join(" · ");
 }

@@ -1,6 +1,7 @@
 """A real server and a real browser. Each test gets a new visitor, whose page may not log a single error."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from gpt.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -38,6 +41,14 @@ class Server:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    def going(self) -> list[str]:
+        """The runs that still use the machine."""
+        store = RunStore(self.home)
+        try:
+            return [run.id for run in store.runs() if run.status in ("queued", "running")]
+        finally:
+            store.close()
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +119,27 @@ class Visitor:
     def chart(self) -> dict[str, str]:
         return self.page.evaluate("({...document.querySelector('#chart-root').dataset})")
 
+    def brief(self, steps: int = 300) -> None:
+        """The multi-head step, for a few steps."""
+        self.choose("ladder/03-multi-head")
+        self.open("Training")
+        self.type("train.steps", str(steps))
+
+    def finish(self, steps: int = 300) -> None:
+        self.brief(steps)
+        self.train()
+        self.wait_status("finished")
+
+    def end(self) -> None:
+        """Stops the shown run, if it has not ended by itself."""
+        self.page.evaluate("document.querySelector('#stop').click()")
+        self.wait_status("stopped", "finished")
+
+    @property
+    def steps_done(self) -> int:
+        """The steps done as the status says."""
+        return int(re.sub(r"\D", "", self.page.locator("#status-step").inner_text().split(" of ")[0]))
+
     def wait_step(self, step: int) -> None:
         self.page.wait_for_function("(step) => Number(document.querySelector('#chart-root').dataset.step) >= step", arg=step)
 
@@ -121,18 +153,24 @@ class Visitor:
             .find((t) => t.name === name); return t && { x: [...t.x], y: [...t.y] }; }""", name)
 
 
+def watched(page, errors: list[str]) -> "Visitor":
+    """A visitor on `page`, whose errors are gathered."""
+    page.set_default_timeout(45_000)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return Visitor(page)
+
+
 @pytest.fixture
 def visit(browser, server):
     """visit(): the page of a new visitor; visit(width=390, height=844, color_scheme="dark") on a dark phone."""
     contexts, errors = [], []
+    if server.process.poll() is not None:
+        server.start()
 
     def visit(width: int = 1440, height: int = 900, **context) -> Visitor:
         contexts.append(browser.new_context(viewport={"width": width, "height": height}, **context))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(45_000)
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        visitor = Visitor(page)
+        visitor = watched(contexts[-1].new_page(), errors)
         visitor.load(server.url)
         return visitor
 
@@ -140,4 +178,20 @@ def visit(browser, server):
     yield visit
     for context in contexts:
         context.close()
+    left = server.going()
+    if left:  # or the tests after this one would wait for the machine
+        server.kill()
+        server.start()
+    assert errors == [], "the browser's console has errors"
+    assert left == [], "runs were left going"
+
+
+@pytest.fixture(scope="module")
+def reader(browser, server):
+    """One visitor who trains nothing, for all tests of a file that only look or fill in the form."""
+    context, errors = browser.new_context(viewport={"width": 1440, "height": 900}), []
+    visitor = watched(context.new_page(), errors)
+    visitor.load(server.url)
+    yield visitor
+    context.close()
     assert errors == [], "the browser's console has errors"

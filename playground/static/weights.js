@@ -1,0 +1,27 @@
+// How the parameters are shared out between the parts, as bars; and the first hints, while a visitor has no runs.
+
+import { brief, element, on, show, value } from "./state.js";
+
+const TABLE = [["embedding", "Table", "attn"]]; // all that a bigram model is
+const PARTS = [["embedding", "Embedding", "io"], ["position", "Position", "pos"], ["attention", "Attention", "attn"],
+  ["mlp", "MLP", "mlp"], ["norm", "Norm", "norm"], ["head", "Head", "io"]];
+
+export function bindWeights(root) {
+  const list = root.querySelector("#weights"), begin = root.querySelector("#begin");
+  on("checked", ({ parts }) => {
+    const all = value("model.architecture") === "bigram" ? TABLE : PARTS;
+    const here = all.filter(([key]) => parts[key]), most = Math.max(...here.map(([key]) => parts[key]));
+    if (here.length) list.replaceChildren(...here.map(([key, name, part]) => bar(name, part, parts[key], parts[key] / most)));
+  });
+  on("runs", ({ runs }) => { begin.hidden = runs.length > 0; });
+}
+
+function bar(name, part, count, share) {
+  const row = element("li"), track = element("i"), fill = element("i");
+  row.title = `${name}: ${show(count)} parameters`;
+  fill.dataset.part = part;
+  fill.style.width = `${Math.max(1, 100 * share)}%`;
+  track.append(fill);
+  row.append(element("span", "", name), track, element("span", "mono", brief(count)));
+  return row;
+}
