@@ -221,16 +221,23 @@ def load(cfg: DataConfig, block_size: int) -> Dataset:
     """The text of `cfg` as tokens. Raises TextError if it cannot be had or a part is shorter than one context."""
     text = read_text(cfg)
     with _encoding:
-        tokenizer, tokens = _encode(text, cfg.tokenizer)
-    cut = int(len(tokens) * (1 - cfg.val_fraction))
-    train, val = tokens[:cut], tokens[cut:]
-    shorter, needed = min(len(train), len(val)), block_size + 1
+        data = _split(text, cfg.tokenizer, cfg.val_fraction)
+    shorter, needed = min(len(data.train), len(data.val)), block_size + 1
     if shorter < needed:
         share = min(cfg.val_fraction, 1 - cfg.val_fraction)
         lower = f", block_size = {shorter - 1}" if shorter > 2 else ""
-        raise TextError(f"The text is too short: {len(train):,} tokens for training and {len(val):,} held "
+        raise TextError(f"The text is too short: {len(data.train):,} tokens for training and {len(data.val):,} held "
                         f"out for validation, and block_size = {block_size} needs {needed:,} of each. Use a text of "
                         f"{math.ceil(needed / share):,} tokens or more{lower}, or dataset = tinyplays.")
+    return data
+
+
+@lru_cache(maxsize=4)
+def _split(text: str, kind: str, val_fraction: float) -> Dataset:
+    """`text` as tokens, the last `val_fraction` of them for validation."""
+    tokenizer, tokens = _encode(text, kind)
+    cut = int(len(tokens) * (1 - val_fraction))
+    train, val = tokens[:cut], tokens[cut:]
     return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size))
 
 

@@ -82,12 +82,12 @@ def config_of(value: Any) -> tuple[Preset, RunConfig]:
 
 
 def changes_of(value: Any) -> dict[str, Any]:
-    """What a form's value changes, {path: plain value}; not yet checked. Raises ConfigError for what is no such table."""
+    """What a form's value changes, {path: plain value}, not yet checked. Raises ConfigError for no such table."""
     changes, known = fields(value).get("changes") or {}, len(dict(options.walk(RunConfig)))
     if not isinstance(changes, dict):
         raise ConfigError(["The form's changes are not a table of options: load the page again."])
     if len(changes) > known:
-        raise ConfigError([f"{len(changes):,} changes are more than the {known} options there are: load the page again."])
+        raise ConfigError([f"{len(changes):,} changes are more than there are options, {known}: load the page again."])
     nested = dict | list  # may be nested deeper than can be repeated in a message
     return {path: type(wanted).__name__ if isinstance(wanted, nested) else wanted for path, wanted in changes.items()}
 
@@ -100,8 +100,9 @@ def value_of(config: RunConfig, preset: Preset) -> dict[str, Any]:
 
 def recipe_of(config: RunConfig, preset: Preset) -> str:
     """A few characters that are the same for the same training from the same preset; how samples are drawn aside."""
-    acting = {path: options.get(config, path) for path, option in options.walk(config)
-              if not path.startswith("sample.") and options.has_effect(getattr(config, path.split(".")[0]), option.name)}
+    trained = [path.split(".") for path, _ in options.walk(config) if not path.startswith("sample.")]
+    acting = {f"{section}.{name}": getattr(getattr(config, section), name) for section, name in trained
+              if options.has_effect(getattr(config, section), name)}
     return hashlib.sha256(json.dumps([preset.id, acting]).encode()).hexdigest()[:12]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from gpt.options import ConfigError, Refusal, replace
+from gpt.options import Refusal, replace
 from gpt.presets import list_presets
 from gpt.records import StoredRun
 from gpt.store import RunStore
@@ -131,7 +131,7 @@ def extend(scheduler: Scheduler, run: StoredRun) -> None:
 
 
 def sample(store: RunStore, scheduler: Scheduler, desk: Any, value: Any) -> Iterator[tuple[Any, Any]]:
-    """What the shown run writes after the form's prompt, growing, as often as an eye can follow; and a word beside it."""
+    """What the shown run writes after the form's prompt, growing, as often as an eye can follow; or why it cannot."""
     try:
         run, cfg = mine(store, desk), sampling_of(value)
         if run is None:

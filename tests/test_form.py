@@ -136,7 +136,11 @@ def test_sampling_does_not_name_a_run():
 
 def test_equal_training_has_one_recipe():
     base = {"preset": "ladder/09-pre-ln", "changes": {}}
-    recipe = lambda changes: form.recipe_of(*reversed(form.config_of(base | {"changes": changes})))  # noqa: E731
+
+    def recipe(changes):
+        preset, config = form.config_of(base | {"changes": changes})
+        return form.recipe_of(config, preset)
+
     assert recipe({}) == recipe({"sample.length": 9}) == recipe({"model.rope_base": 777.0})
     assert recipe({}) != recipe({"train.seed": 9}) and recipe({"model.norm": "rms"}) != recipe({"model.norm": "none"})
 

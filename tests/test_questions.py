@@ -1,4 +1,4 @@
-"""What the browser asks and does, without a browser: any JSON is answered, runs stay their owner's, updates stay small."""
+"""What browsers ask and do, without one: any JSON is answered, runs stay their owner's, updates stay small."""
 
 import json
 import math
@@ -79,7 +79,8 @@ def test_a_poll_with_any_cursor_is_answered(ask, store, key, value):
 @pytest.mark.parametrize("asked", [
     {"preset": 5}, {"preset": DEEP}, {"preset": "\ud800" * 500}, {"changes": 5}, {"changes": "abc"}, {"changes": [1]},
     {"changes": {"\ud800": "\ud800"}}, {"changes": {"model.n_head": DEEP}}, {"changes": {"model.n_head": 10**4000}},
-    {"changes": {"train.lr": math.nan}}, {"changes": {"train.steps": math.inf}}, {"changes": {"sample.prompt": "\ud800"}},
+    {"changes": {"train.lr": math.nan}}, {"changes": {"train.steps": math.inf}},
+    {"changes": {"sample.prompt": "\ud800"}},
     {"changes": {"data.text": {"a": 1}, "data.dataset": "own"}}, {"changes": {"model": {"n_head": 4}}},
 ], ids=lambda asked: repr(asked)[:40])
 def test_a_form_that_cannot_be_is_answered_with_problems(ask, asked):
@@ -129,7 +130,8 @@ def test_check_of_a_form_without_problems(ask):
 # Owners
 
 
-@pytest.mark.parametrize("visitor", ["command line", "", None, 5, [ANN], {"a": 1}, ANN + "x", ANN[:-1], ANN + "\n", "*" * 22])
+@pytest.mark.parametrize("visitor", [
+    "command line", "", None, 5, [ANN], {"a": 1}, ANN + "x", ANN[:-1], ANN + "\n", "*" * 22])
 def test_nobody_can_claim_what_the_page_did_not_give_out(ask, store, scheduler, visitor):
     run = trained(store, steps=3, owner=visitor if isinstance(visitor, str) else "command line")
     asked = {"visitor": visitor, "run": run}
@@ -258,7 +260,8 @@ def test_a_run_can_be_put_back_into_the_form(ask, store):
 
 
 @pytest.mark.parametrize("done, most, more", [
-    (0, 100, 0), (1, 100, 1), (100, 100, 50), (1000, 5000, 500), (2500, 10_000, 1000), (99_990, 99_990, 10), (100_000, 100_000, 0)])
+    (0, 100, 0), (1, 100, 1), (100, 100, 50), (1000, 5000, 500), (2500, 10_000, 1000),
+    (99_990, 99_990, 10), (100_000, 100_000, 0)])
 def test_more_steps_are_half_of_those_done_within_the_limit(store, done, most, more):
     from types import SimpleNamespace
 

@@ -10,7 +10,8 @@ MODEL = """
 <section class="card" aria-label="Parameters by part"><h2>Where the parameters are</h2>
 <ul id="weights"></ul></section>
 <section class="card" id="begin" aria-label="How to begin" hidden><h2>How to begin</h2><ol>
-<li><b>Train.</b> The curve falls past the dotted lines: what guessing, counting letters, and a table of pairs can do.</li>
+<li><b>Train.</b> The curve falls past the dotted lines: what guessing, counting letters, and a table of pairs
+can do.</li>
 <li><b>Take the next step</b> of the ladder: each adds one part.</li>
 <li><b>Switch a part off</b> on the right and train again. The gap between two curves is what it was worth.</li>
 </ol></section>"""

@@ -4,6 +4,7 @@ import { element, form, on, ready, recall, remember, value } from "./state.js";
 import { GOING, enter, session, start, title } from "./session.js";
 import { Average, across, onAxis, rangeOn, rangeX, rangeY, spanOf } from "./curves.js";
 import { place, plain } from "./labels.js";
+import { bindNote } from "./note.js";
 import { bindRuns } from "./runs.js";
 
 const VIEW = "gpt-playground-view";
@@ -26,22 +27,6 @@ export async function mount(root, { props, server, watch }) {
   arrive();
   await Promise.all([library(props.plotly), ready]);
   chart.begin();
-}
-
-// Why the last press did nothing, why the run ended early, or why the next cannot begin. The last stands in the form,
-// too: style shows it here only where the form is far away.
-function bindNote(note) {
-  let refused = "";
-  const tell = () => {
-    const ended = ["failed", "diverged"].includes(session.shown?.status) ? session.shown.message : "";
-    const problems = (form.checked?.problems || []).join("\n");
-    note.textContent = refused || ended || problems;
-    note.dataset.about = refused || ended ? "run" : "form";
-    note.hidden = !note.textContent;
-  };
-  on("note", (said) => { refused = said; tell(); });
-  on("form", () => { refused = ""; });
-  for (const event of ["checked", "attached", "status"]) on(event, tell);
 }
 
 // plotly.js is large: fetched once, beside the page rather than before it.
@@ -264,7 +249,7 @@ class Chart {
       add(end(curve, curve.tokens_per_step), last, title(curve, run?.head), { colour: curve.colour });
     }
     for (const [text, loss] of this.references) add(1, loss, text, { atEdge: true });
-    const free = this.published[1]; // curves fall: to the right of an early point there is room
+    const free = this.published[0]; // curves fall: to the right of the first point there is room
     const source = this.foreign ? "published (tiny Shakespeare)" : "published";
     if (free) add(this.xs([free[0]], [free[0]])[0], free[1], source, { whole: true });
     return found;

@@ -23,17 +23,19 @@ export function bindRuns(root, chart) {
   const list = root.querySelector("#runs");
   on("attached", (run) => { root.querySelector("#csv").disabled = !run; });
   for (const event of ["runs", "attached", "head"]) on(event, () => paintRuns(list));
+  on("points", ({ run, fresh }) => { if (fresh.evals < run.evals.length) paintRuns(list); });
 }
 
 function paintRuns(list) {
   list.replaceChildren(...session.runs.map((run) => {
     const chip = element("button", "chip"), here = run.id === session.shown?.id;
+    const loss = (here ? session.shown.evals.at(-1)?.[1] : null) ?? run.val; // the list is asked for less often than the run
     chip.type = "button";
     chip.dataset.run = run.id;
     chip.dataset.part = run.colour;
     chip.setAttribute("aria-pressed", here);
     chip.title = `${title(run)}: ${run.status}, ${run.step} steps`;
-    chip.append(element("span", "", title(run)), element("b", "", run.val == null ? run.status : run.val.toFixed(2)));
+    chip.append(element("span", "", title(run)), element("b", "", loss == null ? run.status : loss.toFixed(2)));
     chip.addEventListener("click", () => show(run.id));
     return chip;
   }));

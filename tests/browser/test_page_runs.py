@@ -71,7 +71,8 @@ def test_a_changed_form_trains_a_second_run_named_by_its_difference(visit):
     assert "RMSNorm" in chips.first.inner_text()
     assert visitor.page.evaluate("document.querySelector('#chart-root .js-plotly-plot').data.length") >= 5, "no earlier run"
     chips.last.click()  # shows the first run, and puts its options back into the form
-    visitor.page.wait_for_function("document.querySelector('#settings [data-path=\"model.norm\"] input:checked').value !== 'rms'")
+    norm = "document.querySelector('#settings [data-path=\"model.norm\"] input:checked').value"
+    visitor.page.wait_for_function(norm + " !== 'rms'")
     axes_and_exports(visitor)
 
 
@@ -125,7 +126,12 @@ def test_a_run_outlives_its_page_and_is_found_again(visit, server):
 def test_visitors_train_at_once_and_do_not_see_each_others_runs(visit):
     ann, bob = visit(), visit()
     asked = []
-    ann.page.on("request", lambda r: asked.append(r) if "component_server" in r.url and "visitor" in (r.post_data or "") else None)
+
+    def watch(request) -> None:
+        if "component_server" in request.url and "visitor" in (request.post_data or ""):
+            asked.append(request)
+
+    ann.page.on("request", watch)
     ann.finish(60)
     ann.page.wait_for_function("document.querySelectorAll('#runs .chip').length === 1")
     ann.page.click("#csv")
