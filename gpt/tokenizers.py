@@ -1,6 +1,7 @@
 """Text to token numbers and back. A tokenizer is plain data: `to_json` holds all of it."""
 
 import codecs
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ class TextError(Refusal):
     """A text that cannot be used. The message says why and names the way out."""
 
 
-class Tokenizer:
+class Tokenizer(ABC):
     """A list of tokens, each some bytes of UTF-8; a token's number is its place in the list."""
 
     kind: str
@@ -25,9 +26,9 @@ class Tokenizer:
     def vocab_size(self) -> int:
         return len(self.tokens)
 
+    @abstractmethod
     def encode(self, text: str) -> list[int]:
         """The token numbers of `text`. Raises TextError if it cannot be written in these tokens."""
-        raise NotImplementedError
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of token numbers; bytes that are not UTF-8 become U+FFFD."""
