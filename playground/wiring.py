@@ -1,7 +1,8 @@
 """Every event of the page in one place: the actions. What the browser only wants to know is in questions.py.
 
 An action takes the visitor and the form, does one thing with the scheduler, and returns the desk's new value,
-{"visitor", "run", "note", "at"}: whose page it is, which run to show, what went wrong, and when, so that it differs.
+{"visitor", "run", "was", "note", "at"}: whose page it is, which run to show, which the action was for, what went wrong,
+and when, so that it differs.
 """
 
 import html
@@ -64,18 +65,20 @@ def enter(store: RunStore, known: Any) -> tuple[Desk, Desk]:
     return {"visitor": visitor}, desk_of(visitor, newest[0].id if newest else None)
 
 
-def desk_of(visitor: str | None, run: Any, note: str = "") -> Desk:
-    return {"visitor": visitor, "run": run if isinstance(run, str) else None, "note": sendable(note), "at": time.time()}
+def desk_of(visitor: str | None, run: Any, note: str = "", was: Any = None) -> Desk:
+    """`was` is the run an action was for: a visitor who has since turned to another is not called back to it."""
+    run, was = (id if isinstance(id, str) else None for id in (run, was))
+    return {"visitor": visitor, "run": run, "was": was, "note": sendable(note), "at": time.time()}
 
 
 def answered(desk: Any, refused: str, action: Callable[[], str]) -> Desk:
     """The desk after an action that returns a run; a refusal becomes a warning and a note, and nothing else changes."""
-    visitor = visitor_of(desk)
+    visitor, was = visitor_of(desk), fields(desk).get("run")
     try:
-        return desk_of(visitor, action())
+        return desk_of(visitor, action(), was=was)
     except Refusal as error:
         warn(refused, error)
-        return desk_of(visitor, fields(desk).get("run"), str(error))
+        return desk_of(visitor, was, str(error), was)
 
 
 def warn(title: str, error: Refusal) -> None:

@@ -1,7 +1,7 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
 import { element, form, on, ready, recall, remember, value } from "./state.js";
-import { GOING, enter, session, start, title } from "./session.js";
+import { GOING, enter, session, start, title, turnedAway } from "./session.js";
 import { Average, across, onAxis, rangeOn, rangeX, rangeY, spanOf } from "./curves.js";
 import { place, plain } from "./labels.js";
 import { bindNote } from "./note.js";
@@ -19,11 +19,18 @@ export async function mount(root, { props, server, watch }) {
   bindRuns(root, chart);
   bindNote(root.querySelector("#note"));
   let first = true;
-  const arrive = () => { if (props.value?.visitor) { enter(props.value, first); first = false; } };
-  watch("value", arrive);
-  on("attached", (run) => { // what a button will act on
+  const hand = (run) => { // what a button will act on
     if (session.visitor) props.value = { visitor: session.visitor, run: run?.id || null };
-  });
+  };
+  const arrive = () => {
+    const desk = props.value;
+    if (!desk?.visitor) return;
+    enter(desk, first);
+    first = false;
+    if (turnedAway(desk)) hand(session.shown);
+  };
+  watch("value", arrive);
+  on("attached", hand);
   arrive();
   await Promise.all([library(props.plotly), ready]);
   chart.begin();

@@ -19,14 +19,18 @@ export function start(server, everyMs) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
 }
 
-// A desk's value, {"visitor", "run", "note"}: the first on loading, then one after every action.
+// A desk's value, {"visitor", "run", "was", "note"}: the first on loading, then one after every action.
 export async function enter(desk, first) {
   session.visitor = desk.visitor;
   emit("note", desk.note || "");
   await refreshRuns();
+  if (turnedAway(desk)) return;
   const remembered = first && recall(SHOWN);
   attach(session.runs.some((run) => run.id === remembered) ? remembered : desk.run);
 }
+
+// Whether an action was for a run that the visitor no longer looks at.
+export const turnedAway = (desk) => Boolean(desk.was) && desk.run === desk.was && session.shown?.id !== desk.was;
 
 export function attach(id) {
   remember(SHOWN, id || null);
