@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -44,10 +43,10 @@ def configure(config: RunConfig, changes: Changes) -> RunConfig:
 
 
 def train(arguments: Namespace, changes: Changes) -> int:
-    preset = load(arguments.preset)
-    config = configure(preset.config, changes)
     from gpt.recording import Recording
 
+    preset = load(arguments.preset)
+    config = configure(preset.config, changes)
     store = RunStore()
     id = store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config, without="sample"))
     try:

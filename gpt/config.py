@@ -8,7 +8,7 @@ presets, run names, tests and the README; the only other place to touch is the l
 import os
 from dataclasses import dataclass, field
 
-from gpt.options import ConfigError, choice, get, number, options, problems, show, switch, text, values, walk
+from gpt.options import ConfigError, choice, number, options, problems, show, switch, text
 
 # The form's sections in their order, with the component whose colour they carry.
 GROUPS = {
