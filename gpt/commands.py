@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable
 
 from gpt.config import RunConfig
-from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, to_dict
+from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, Working, to_dict
 from gpt.options import ConfigError, has_effect, name_of, replace, table
 from gpt.presets import list_presets, load
 from gpt.store import RunStore
@@ -75,7 +75,8 @@ def record(recording: "Recording", as_json: bool) -> int:
     event = None
     try:
         for event in recording:
-            tell(event)
+            if not isinstance(event, Working):
+                tell(event)
             if pressed.is_set() and not isinstance(event, Finished | Diverged):
                 recording.leave("stopped")
                 print(f"\nStopped at step {event.step:,}. To go on: python -m gpt resume {recording.id}", file=sys.stderr)
@@ -118,8 +119,8 @@ class Teller:
         elif isinstance(event, Sample):
             self.line("\n".join(f"    {line}" for line in event.text.splitlines()))
         elif isinstance(event, Finished):
-            self.line(f"finished: validation loss {event.val_loss:.4f} after {event.step:,} steps in {event.seconds:.1f} s. "
-                      f"More text: python -m gpt sample {self.id}")
+            self.line(f"finished: validation loss {event.val_loss:.4f} over the whole validation text ({event.val_tokens:,} tokens) "
+                      f"after {event.step:,} steps in {event.seconds:.1f} s. More text: python -m gpt sample {self.id}")
 
     def bar(self, event: Step) -> None:
         self.shown = monotonic()

@@ -223,8 +223,8 @@ class DataConfig:
         return wrong
 
 
-ADAM = {"optimizer": ("adamw",)}
-SGD = {"optimizer": ("sgd",)}
+AVERAGING = {"optimizer": ("adamw", "adam", "lion", "muon")}
+MOMENTUM = {"optimizer": ("muon", "sgd")}
 DECAYING = {"schedule": ("linear", "cosine", "wsd")}
 MOST_CHECKS = 2000  # of one run: each leaves a sample on the disk
 
@@ -255,15 +255,21 @@ class TrainConfig:
         help="The fall happens in this share of the steps, warm-up not counted.")
     optimizer: str = choice("adamw", {
         "adamw": ("AdamW", "Each weight has its own step size, from the history of its gradients."),
+        "adam": ("Adam", "The same, but the pull towards zero goes through the averages too."),
+        "lion": ("Lion", "Only the sign of the averaged gradient counts. Wants a step size three to ten times smaller."),
+        "muon": ("Muon", "Each matrix in the blocks moves the same amount in all its directions; AdamW does the rest."),
         "sgd": ("SGD", "Straight down the gradient, with momentum if wanted."),
-    }, label="Rule", term="optimizer", group="Training", short="optimizer", source="Loshchilov & Hutter 2017",
-        help="How gradients become steps.")
+    }, label="Rule", term="optimizer", group="Training", short="optimizer", help="How gradients become steps.",
+        source="Kingma & Ba 2014, Loshchilov & Hutter 2017, Chen et al. 2023, Jordan et al. 2024")
+    lr_rest: float = number(0.01, 1e-5, 1.0, log=True, label="Step size of the rest", term="AdamW's learning rate",
+        group="Training", short="lr rest", when={"optimizer": ("muon",)}, source="Jordan et al. 2024",
+        help="For the embeddings, the head and the vectors, which are not Muon's. It follows the same schedule.")
     beta1: float = number(0.9, 0.0, 0.999, label="Memory of direction", term="beta1", group="Training", short="beta1",
-        when=ADAM, source="Kingma & Ba 2014", help="Share of the old average kept each step.")
+        when=AVERAGING, source="Kingma & Ba 2014", help="Share of the old average kept each step.")
     beta2: float = number(0.999, 0.0, 0.9999, label="Memory of size", term="beta2", group="Training", short="beta2",
-        when=ADAM, source="Kingma & Ba 2014", help="The same for squared gradients.")
+        when=AVERAGING, source="Kingma & Ba 2014", help="The same for squared gradients.")
     momentum: float = number(0.9, 0.0, 0.999, label="Momentum", term="momentum", group="Training", short="momentum",
-        when=SGD, source="Polyak 1964", help="Share of the last step added to the next.")
+        when=MOMENTUM, source="Polyak 1964", help="Share of the last step kept in the next.")
     weight_decay: float = number(0.0, 0.0, 1.0, label="Pull towards zero", term="weight decay", group="Regularisation",
         short="weight decay", source="Loshchilov & Hutter 2017", help="Shrinks matrices a little each step; vectors are left alone.")
     grad_clip: float = number(0.0, 0.01, 10.0, zero="off", label="Longest gradient", term="gradient clipping",
@@ -275,6 +281,12 @@ class TrainConfig:
         short="eval tokens", help="Always the same pieces of held-out text, so that checks compare.")
     seed: int = number(1, 0, 2**31 - 1, label="Seed", term="seed", group="Training", short="seed",
         help="Starting weights and the order of batches follow from it. Same seed, same run.")
+    precision: str = choice("float32", {
+        "float32": ("float32", "All of them: results differ between machines in the last digit only."),
+        "bfloat16": ("bfloat16", "Half of them in matrix products, where the machine has instructions for it, else all."),
+    }, label="Digits", term="precision", group="Training", short="precision", prefixed=True,
+        help="Training's noise is larger than the digits left out. Checks and samples use all of them.",
+        source="Micikevicius et al. 2017, Kalamkar et al. 2019")
     device: str = choice("auto", {
         "auto": ("best", "A CUDA card, else Apple's MPS, else the CPU."),
         "cpu": ("CPU", "Always there; fastest for the smallest models."),

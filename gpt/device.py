@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from gpt import kernels
 from gpt.options import ConfigError
 
 AVAILABLE = {
@@ -23,14 +24,16 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def describe_device(device: torch.device) -> str:
-    """The device in words: "CPU, 2 threads", "CUDA, NVIDIA T4"."""
-    if device.type == "cuda":
-        return f"CUDA, {torch.cuda.get_device_name(device)}"
-    if device.type == "mps":
-        return "MPS, Apple GPU"
-    threads = torch.get_num_threads()
-    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+def describe_device(device: torch.device, precision: str = "float32") -> str:
+    """The device in words: "CPU, 2 threads", "CUDA, NVIDIA T4, bfloat16"."""
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        words = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    else:
+        words = f"CUDA, {torch.cuda.get_device_name(device)}" if device.type == "cuda" else "MPS, Apple GPU"
+    if precision == "float32":
+        return words
+    return f"{words}, {precision}" if kernels.bfloat16_is_fast(device.type) else f"{words}, float32 (no {precision} here)"
 
 
 def limit_threads() -> None:

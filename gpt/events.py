@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Eval:
-    """Validation loss in nats over a fixed set of batches, after `step` steps."""
+    """Validation loss in nats a token over a fixed set of batches, after `step` steps."""
 
     step: int
     loss: float
@@ -56,14 +56,23 @@ class Diverged:
 
 @dataclass(frozen=True)
 class Finished:
-    """All steps are done. `val_loss` is the last validation loss."""
+    """All steps are done. `val_loss` is over the whole validation text, which has `val_tokens` tokens to predict."""
 
     step: int
     val_loss: float
     seconds: float
+    val_tokens: int = 0  # 0 in runs of a version that took the last `Eval` for the final loss
 
 
-Event = Started | Step | Eval | Sample | Diverged | Finished
+@dataclass(frozen=True)
+class Working:
+    """A check or a sample is under way, `done` of it (0 .. 1): a chance to do something else. Never stored."""
+
+    step: int
+    done: float
+
+
+Event = Started | Step | Eval | Sample | Diverged | Finished | Working
 KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in (Started, Step, Eval, Sample, Diverged, Finished)}
 
 

@@ -4,7 +4,7 @@ from statistics import mean
 from time import perf_counter
 from typing import Any
 
-from gpt.events import Diverged, Eval, Sample, Started, Step
+from gpt.events import Diverged, Finished, Sample, Started, Step
 from gpt.options import ConfigError, replace
 from gpt.presets import Preset, list_presets
 from gpt.run import Run
@@ -36,8 +36,8 @@ def train_rung(preset: Preset, changes: dict[str, Any]) -> tuple[str, str]:
                 parameters = event.parameters
             case Step():
                 losses.append(event.loss)
-            case Eval():
-                val_loss = event.loss
+            case Finished():
+                val_loss = event.val_loss
             case Sample():
                 text = event.text
             case Diverged():

@@ -15,18 +15,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpt import kernels
 from gpt.config import ModelConfig
 from gpt.seeding import generator
 
 EPS = 1e-5  # in every norm
 
 
+class Linear(nn.Linear):
+    """x W^T + b, by the fastest product there is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return kernels.linear(x, self.weight, self.bias)
+
+
 # Norms --------------------------------------------------------------------------------------------------------------
+
+class RMSNorm(nn.RMSNorm):
+    """x / sqrt(mean(x^2) + eps) * w. Zhang & Sennrich 2019."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return kernels.RMSNorm.apply(x, self.weight, self.eps) if kernels.pays(x) else super().forward(x)
+
 
 NORMS: dict[str, Callable[[ModelConfig], nn.Module]] = {
     "none": lambda cfg: nn.Identity(),
     "layer": lambda cfg: nn.LayerNorm(cfg.n_embd, eps=EPS, bias=cfg.bias),
-    "rms": lambda cfg: nn.RMSNorm(cfg.n_embd, eps=EPS),
+    "rms": lambda cfg: RMSNorm(cfg.n_embd, eps=EPS),
 }
 
 
@@ -74,7 +89,7 @@ class Position(nn.Module):
         return x
 
     def rotate(self, x: Tensor, start: int) -> Tensor:
-        """Queries or keys, (B, heads, T, D)."""
+        """Queries or keys, (B, T, heads, D)."""
         return x
 
     def bias(self, T: int, S: int) -> Tensor | None:
@@ -118,8 +133,10 @@ class Rope(Position):
         self.register_buffer("sin", angle.sin(), persistent=False)
 
     def rotate(self, x: Tensor, start: int) -> Tensor:
-        T = x.shape[2]
-        cos, sin = self.cos[start : start + T], self.sin[start : start + T]  # (T, D/2)
+        T = x.shape[1]
+        cos, sin = self.cos[start : start + T, None], self.sin[start : start + T, None]  # (T, 1, D/2)
+        if kernels.pays(x):
+            return kernels.Rotation.apply(x, cos, sin)
         a, b = x.chunk(2, dim=-1)
         return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
@@ -180,7 +197,7 @@ class Look:
     cache: KVCache | None
 
 
-class FusedLinear(nn.Linear):
+class FusedLinear(Linear):
     """Several linear layers over the same input as one product; `parts` names them and their widths."""
 
     def __init__(self, inputs: int, parts: dict[str, int], bias: bool):
@@ -199,16 +216,17 @@ class Attention(nn.Module):
         self.layer, self.D, self.softcap = layer, cfg.head_dim, cfg.softcap
         shared = cfg.kv_heads * cfg.head_dim
         self.qkv = FusedLinear(cfg.n_embd, {"q": cfg.n_embd, "k": shared, "v": shared}, bias=cfg.qkv_bias)
-        self.q_norm = nn.RMSNorm(cfg.head_dim, eps=EPS) if cfg.qk_norm else nn.Identity()
-        self.k_norm = nn.RMSNorm(cfg.head_dim, eps=EPS) if cfg.qk_norm else nn.Identity()
+        self.q_norm = RMSNorm(cfg.head_dim, eps=EPS) if cfg.qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(cfg.head_dim, eps=EPS) if cfg.qk_norm else nn.Identity()
         self.drop = dropout(cfg.dropout_attn, noise)
-        self.proj = nn.Linear(cfg.n_embd, cfg.n_embd, bias=cfg.bias) if cfg.attn_proj else nn.Identity()
+        self.proj = Linear(cfg.n_embd, cfg.n_embd, bias=cfg.bias) if cfg.attn_proj else nn.Identity()
         self.plain = bool(cfg.softcap or cfg.dropout_attn)  # what PyTorch's fused kernel cannot do
 
     def forward(self, x: Tensor, look: Look) -> Tensor:
-        q, k, v = (part.unflatten(-1, (-1, self.D)).transpose(1, 2) for part in self.qkv(x))  # (B, H or K, T, D)
+        q, k, v = (part.unflatten(-1, (-1, self.D)) for part in self.qkv(x))  # (B, T, H or K, D)
         q = look.position.rotate(self.q_norm(q), look.start)
         k = look.position.rotate(self.k_norm(k), look.start)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (B, H or K, T, D)
         if look.cache is not None:
             k, v = look.cache.extend(self.layer, k, v)  # (B, K, S, D)
         y = self.attend(q, k, v, look.mask) if self.plain else fused_attention(q, k, v, look.mask)
@@ -229,6 +247,9 @@ class Attention(nn.Module):
 def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """The same by PyTorch's kernel, which never stores the scores. A mask costs its fast path: None where possible."""
     causal = mask is None and q.shape[2] > 1
+    if q.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):  # the kernel is slow in bfloat16 there
+            return kernels.HalvedAttention.apply(q, k, v) if causal and q.shape == k.shape else fused_attention(q, k, v, mask)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal, enable_gqa=q.shape[1] != k.shape[1])
 
 
@@ -244,12 +265,12 @@ def hide_future(T: int, S: int, window: int, device: torch.device) -> Tensor:
 
 def gelu(x: Tensor) -> Tensor:
     """GELU in the tanh form of GPT-2. Hendrycks & Gimpel 2016."""
-    return F.gelu(x, approximate="tanh")
+    return kernels.TanhGELU.apply(x) if kernels.pays(x) else F.gelu(x, approximate="tanh")
 
 
 def relu2(x: Tensor) -> Tensor:
     """ReLU(x)^2. So et al. 2021."""
-    return F.relu(x).square()
+    return kernels.SquaredReLU.apply(x) if kernels.pays(x) else F.relu(x).square()
 
 
 # name -> (function, gated); a gated MLP multiplies a second product of the input by the bent first one.
@@ -267,7 +288,7 @@ class MLP(nn.Module):
         self.bend, gated = ACTIVATIONS[cfg.activation]
         parts = {"gate": cfg.mlp_dim, "up": cfg.mlp_dim} if gated else {"up": cfg.mlp_dim}
         self.fc = FusedLinear(cfg.n_embd, parts, bias=cfg.bias)
-        self.proj = nn.Linear(cfg.mlp_dim, cfg.n_embd, bias=cfg.bias) if cfg.mlp_proj else nn.Identity()
+        self.proj = Linear(cfg.mlp_dim, cfg.n_embd, bias=cfg.bias) if cfg.mlp_proj else nn.Identity()
 
     def forward(self, x: Tensor, look: Look) -> Tensor:
         bent, *gated = self.fc(x)  # (B, T, F) each
@@ -339,7 +360,7 @@ class GPT(nn.Module):
         has_sublayers = cfg.attention != "none" or cfg.mlp
         self.blocks = nn.ModuleList(Block(cfg, i, self.noise) for i in range(cfg.n_layer) if has_sublayers)
         self.final_norm = NORMS[cfg.norm](cfg) if cfg.final_norm and has_sublayers else nn.Identity()
-        self.head = nn.Linear(cfg.n_embd, vocab_size, bias=cfg.head_bias)
+        self.head = Linear(cfg.n_embd, vocab_size, bias=cfg.head_bias)
         if cfg.tie_weights:
             self.head.weight = self.embed.weight
 

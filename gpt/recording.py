@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Iterator
 
-from gpt.events import Diverged, Event, Finished, Step
+from gpt.events import Diverged, Event, Finished, Step, Working
 from gpt.run import Run
 from gpt.store import RunStore
 from gpt.tokenizers import TextError
@@ -29,6 +29,7 @@ class Recording:
         store.rewind(id, self.run.state.step)
         self._pending: list[Event] = []
         self._flushed = self._saved = monotonic()
+        self._step = self.run.state.step  # of the last event told
         self._events = self._record()
 
     def __iter__(self) -> Iterator[Event]:
@@ -39,13 +40,18 @@ class Recording:
 
     def _record(self) -> Iterator[Event]:
         self.store.set_status(self.id, "running")
-        for event in self.run.events():
+        for event in self.run.work():
+            if isinstance(event, Working):
+                yield event
+                continue
             if isinstance(event, Finished):
                 self.save()  # the last weights are safe before the run counts as finished
             self._pending.append(event)
             if isinstance(event, Finished | Diverged) or monotonic() - self._flushed > FLUSH_SECONDS:
                 self.flush()
-            if isinstance(event, Step) and monotonic() - self._saved > CHECKPOINT_SECONDS:
+            self._step = event.step
+            up_to_date = isinstance(event, Step) and event.step == self.run.state.step
+            if up_to_date and monotonic() - self._saved > CHECKPOINT_SECONDS:
                 self.save()
             yield event
 
@@ -63,6 +69,8 @@ class Recording:
 
     def leave(self, status: str, message: str = "") -> None:
         """Save, stop, and say why: "paused", "stopped"."""
+        while self._step < self.run.state.step:  # done on a GPU, and not yet told
+            next(self._events)
         self._events.close()
         self.save()
         self.store.set_status(self.id, status, message)

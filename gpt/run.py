@@ -10,12 +10,14 @@ from gpt import __version__
 from gpt.config import RunConfig, SampleConfig
 from gpt.data import load
 from gpt.device import choose_device, describe_device
-from gpt.events import Eval, Event, Sample, Started
+from gpt.events import Eval, Event, Sample, Started, Working
 from gpt.generate import generate
 from gpt.model import build, count_parameters
 from gpt.options import ConfigError
 from gpt.tokenizers import TextError, Tokenizer, stream
 from gpt.train import start, train
+
+TOKENS_AT_ONCE = 16  # of a sample, before something else may be done
 
 # What a checkpoint holds: (step, tensors, what else must be remembered, as text)
 Checkpoint = tuple[int, dict[str, Tensor], dict[str, str]]
@@ -41,19 +43,32 @@ class Run:
 
     def events(self) -> Iterator[Event]:
         """Everything that happens, in order: `Started` (unless resumed), then training, a `Sample` after each `Eval`."""
+        return (event for event in self.work() if not isinstance(event, Working))
+
+    def work(self) -> Iterator[Event]:
+        """The same with `Working` in between: no two events are further apart than a step, or than a part of a check."""
         if self.state.step == 0:
             yield self.started()
         for event in train(self.state, self.data, self.cfg.train):
             yield event
             if isinstance(event, Eval):
-                yield Sample(event.step, self.cfg.sample.prompt, "".join(self.sample(self.cfg.sample)))
+                yield from self.automatic_sample(event.step)
+
+    def automatic_sample(self, step: int) -> Iterator[Event]:
+        """A `Sample` from the config's prompt, `Working` on the way."""
+        text = ""
+        for number, piece in enumerate(self.sample(self.cfg.sample), start=1):
+            text += piece
+            if number % TOKENS_AT_ONCE == 0:
+                yield Working(step, min(1.0, number / self.cfg.sample.length))
+        yield Sample(step, self.cfg.sample.prompt, text)
 
     def started(self) -> Started:
         """What is known before the first step."""
         return Started(
             step=0, parameters=count_parameters(self.cfg.model, self.data.tokenizer.vocab_size)["total"],
             vocab_size=self.data.tokenizer.vocab_size, unigram=self.data.unigram, bigram=self.data.bigram,
-            tokens_per_step=self.cfg.tokens_per_step, device=describe_device(self.device),
+            tokens_per_step=self.cfg.tokens_per_step, device=describe_device(self.device, self.cfg.train.precision),
             fingerprint=self.data.fingerprint,
             versions={"gpt": __version__, "torch": torch.__version__, "python": platform.python_version()},
         )

@@ -6,19 +6,22 @@ because everything random is keyed by (seed, step) and nothing else is remembere
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Iterator
+from typing import Generator, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpt import kernels
 from gpt.config import TrainConfig
 from gpt.data import Dataset
-from gpt.events import Diverged, Eval, Finished, Step
+from gpt.events import Diverged, Eval, Finished, Step, Working
 from gpt.model import GPT, Bigram
-from gpt.optim import learning_rate, make_optimizer
+from gpt.optim import make_optimizers
+from gpt.schedules import learning_rate
 
 
 EVAL_TOKENS = 2048  # a pass when checking: enough to be efficient, few enough to need less memory than training
@@ -29,15 +32,16 @@ class TrainState:
     """All that changes while a model is trained."""
 
     model: GPT | Bigram
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     step: int = 0  # steps done
     seconds: float = 0.0  # spent in steps, checks and pauses excluded
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights as "model.<name>", the optimiser's memory as "optimizer.<parameter>.<name>"; not copied."""
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, memory in self.optimizer.state_dict()["state"].items():
-            named |= {f"optimizer.{index}.{name}": t for name, t in memory.items() if isinstance(t, Tensor)}
+        for optimizer, first in self._numbered():
+            for index, memory in optimizer.state_dict()["state"].items():
+                named |= {f"optimizer.{first + index}.{name}": t for name, t in memory.items() if isinstance(t, Tensor)}
         return named
 
     def load(self, tensors: dict[str, Tensor], step: int, seconds: float) -> None:
@@ -49,74 +53,147 @@ class TrainState:
             if name.startswith("optimizer."):
                 _, index, key = name.split(".")
                 memory.setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": memory})
+        for optimizer, first in self._numbered():
+            own = {index - first: remembered for index, remembered in memory.items() if index >= first}
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": own})
         self.step, self.seconds = step, seconds
+
+    def _numbered(self) -> Iterator[tuple[torch.optim.Optimizer, int]]:
+        """Each optimiser, and the number of its first parameter among all."""
+        first = 0
+        for optimizer in self.optimizers:
+            yield optimizer, first
+            first += sum(len(group["params"]) for group in optimizer.param_groups)
 
 
 def start(model: GPT | Bigram, cfg: TrainConfig) -> TrainState:
     """A state before the first step."""
-    return TrainState(model, make_optimizer(model, cfg))
+    return TrainState(model, make_optimizers(model, cfg))
 
 
-def train(state: TrainState, data: Dataset, cfg: TrainConfig) -> Iterator[Step | Eval | Diverged | Finished]:
+def train(state: TrainState, data: Dataset, cfg: TrainConfig) -> Iterator[Step | Eval | Working | Diverged | Finished]:
     """Train from `state.step` to `cfg.steps`, yielding what happens: an `Eval` before the first step, every
-    `eval_every` steps and at the end, a `Step` for each step, `Finished` or `Diverged` last.
+    `eval_every` steps and at the end, a `Step` for each step, `Finished` or `Diverged` last; `Working` in between.
+
+    Losses are read from a GPU a few at a time, since waiting for one leaves it idle: a `Step` whose number is less than
+    `state.step` is followed by others that are already done.
     """
     device = next(state.model.parameters()).device
-    block_size = state.model.cfg.block_size
-    checks = data.eval_batches(cfg.eval_tokens, block_size, max(1, EVAL_TOKENS // block_size))
+    rows = max(1, EVAL_TOKENS // state.model.cfg.block_size)
+    checks = data.eval_batches(cfg.eval_tokens, state.model.cfg.block_size, rows)
+    at_once = 1
     while True:
         if state.step % cfg.eval_every == 0 or state.step >= cfg.steps:
-            val_loss = evaluate(state.model, checks)
+            val_loss, _ = yield from checking(state, checks)
             if not math.isfinite(val_loss):
                 yield Diverged(state.step, diverged_advice(cfg))
                 return
             yield Eval(state.step, val_loss, state.seconds)
         if state.step >= cfg.steps:
-            yield Finished(state.step, val_loss, state.seconds)
+            whole = data.whole_split(state.model.cfg.block_size, rows)
+            val_loss, tokens = yield from checking(state, whole, len(data.val) - 1)
+            yield Finished(state.step, val_loss, state.seconds, tokens)
             return
-        began = perf_counter()
-        loss = train_step(state, data, cfg, device)
-        if not math.isfinite(loss):
-            yield Diverged(state.step, diverged_advice(cfg))
-            return
+        check = cfg.eval_every - state.step % cfg.eval_every
+        for event in steps(state, data, cfg, min(at_once, check, cfg.steps - state.step), device):
+            yield event
+            if isinstance(event, Diverged):
+                return
+        at_once = min(2 * at_once, most_at_once(device))
+
+
+def most_at_once(device: torch.device) -> int:
+    """How many steps may be under way before their losses are read: on a CPU, reading costs nothing."""
+    return 1 if device.type == "cpu" else 16
+
+
+def steps(state: TrainState, data: Dataset, cfg: TrainConfig, count: int, device: torch.device) -> list[Step | Diverged]:
+    """Train `count` steps, reading their losses together at the end."""
+    first, before, began = state.step, state.seconds, perf_counter()
+    losses = []
+    for _ in range(count):
+        losses.append(train_step(state, data, cfg, device))
         state.step += 1
-        state.seconds += perf_counter() - began
-        yield Step(state.step, loss, state.seconds)
+    read = [float(loss) for loss in losses] if count == 1 else torch.stack(losses).tolist()
+    each = (perf_counter() - began) / count
+    events: list[Step | Diverged] = []
+    for number, loss in enumerate(read, start=1):
+        if not math.isfinite(loss):
+            state.step = first + number - 1
+            return [*events, Diverged(state.step, diverged_advice(cfg))]
+        state.seconds = before + number * each
+        events.append(Step(first + number, loss, state.seconds))
+    return events
 
 
-def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch.device) -> float:
-    """One batch, one update; returns the batch's loss before it. A loss that is not finite updates nothing."""
-    model, optimizer = state.model, state.optimizer
+def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch.device) -> Tensor:
+    """One batch, one update; returns the batch's loss before it, a number on the device.
+
+    A loss that is not finite updates nothing; on a GPU it does, since to see it in time is to wait for it.
+    """
+    model = state.model
     x, y = data.batch(state.step, cfg.seed, cfg.batch_size, model.cfg.block_size)
     model.train()
     model.noise.reseed(cfg.seed, state.step, device=device)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(state.step, cfg)
-    loss = mean_loss(model, x.to(device), y.to(device))
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        return value
-    optimizer.zero_grad(set_to_none=True)
+    with products(cfg, device):
+        loss = mean_loss(model, moved(x, device), moved(y, device))
+    if device.type == "cpu" and not math.isfinite(loss.item()):
+        return loss.detach()
+    model.zero_grad(set_to_none=True)
     loss.backward()
     if cfg.grad_clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), cfg.grad_clip)
-    optimizer.step()
-    return value
+    rate = learning_rate(state.step, cfg)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        optimizer.step()
+    return loss.detach()
+
+
+def moved(x: Tensor, device: torch.device) -> Tensor:
+    """x on the device; a copy to a CUDA card is started and not waited for."""
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
+
+
+def products(cfg: TrainConfig, device: torch.device) -> AbstractContextManager:
+    """Within it the model multiplies in the config's precision."""
+    halved = cfg.precision == "bfloat16" and kernels.bfloat16_is_fast(device.type)
+    return torch.autocast(device.type, torch.bfloat16) if halved else nullcontext()
 
 
 def mean_loss(model: GPT | Bigram, x: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy of next tokens y (B, T) given x (B, T), in nats, averaged over all."""
-    return F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+    return F.cross_entropy(model(x).flatten(0, 1).float(), y.flatten())
+
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+
+
+def checking(state: TrainState, batches: Batches, tokens: int | None = None) -> Generator[Working, None, tuple[float, int]]:
+    """The mean loss over all tokens of `batches`, in nats a token, and their number; `Working` between two batches."""
+    tokens = tokens or sum(y.numel() for _, y in batches)
+    total, done = 0.0, 0
+    for x, y in batches:
+        if done:
+            yield Working(state.step, done / tokens)
+        total += summed_loss(state.model, x, y)
+        done += y.numel()
+    return total / done, done
+
+
+def evaluate(model: GPT | Bigram, batches: Batches) -> float:
+    """The mean loss over all tokens of `batches`, in nats a token."""
+    batches = list(batches)
+    return sum(summed_loss(model, x, y) for x, y in batches) / sum(y.numel() for _, y in batches)
 
 
 @torch.inference_mode()
-def evaluate(model: GPT | Bigram, batches: list[tuple[Tensor, Tensor]]) -> float:
-    """The mean loss over all tokens of `batches`, in nats a token."""
+def summed_loss(model: GPT | Bigram, x: Tensor, y: Tensor) -> float:
+    """The loss of one batch, summed over its tokens, in nats."""
     device = next(model.parameters()).device
     model.eval()
-    total = sum(float(mean_loss(model, x.to(device), y.to(device))) * y.numel() for x, y in batches)
-    return total / sum(y.numel() for _, y in batches)
+    return float(mean_loss(model, x.to(device), y.to(device))) * y.numel()
 
 
 def diverged_advice(cfg: TrainConfig) -> str:

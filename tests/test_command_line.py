@@ -49,7 +49,9 @@ def test_json_is_one_event_a_line_and_ends_with_finished(capsys):
     assert [e["event"] for e in events[:3]] == ["started", "eval", "sample"]
     assert sum(e["event"] == "step" for e in events) == 30
     last = events[-1]
-    assert last["event"] == "finished" and last["val_loss"] == [e for e in events if e["event"] == "eval"][-1]["loss"]
+    assert last["event"] == "finished" and last["val_tokens"] > 50_000
+    assert main(["eval", last["run"]]) == 0
+    assert f"loss {last['val_loss']:.4f} nats" in capsys.readouterr().out
 
 
 def test_params_ends_with_the_total(capsys):

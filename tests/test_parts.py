@@ -89,9 +89,9 @@ def test_sinusoidal_positions(C):
 
 def test_rope_is_multiplication_by_a_complex_number():
     """Dimensions i and i + D/2 are one complex number, turned by e^(i t theta) with theta = base^(-2i/D)."""
-    p, x = position("rope", n_head=2, rope_base=500.0), randn(1, 2, 5, 8)
+    p, x = position("rope", n_head=2, rope_base=500.0), randn(1, 5, 2, 8)
     theta = torch.tensor([500.0 ** (-2 * i / 8) for i in range(4)], dtype=torch.float64)
-    turned = torch.complex(x[..., :4], x[..., 4:]) * torch.exp(1j * torch.arange(3, 8)[:, None] * theta)
+    turned = torch.complex(x[..., :4], x[..., 4:]) * torch.exp(1j * torch.arange(3, 8)[:, None, None] * theta)
     close(p.double().rotate(x, 3), torch.cat([turned.real, turned.imag], dim=-1))
 
 

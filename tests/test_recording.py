@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gpt.config import RunConfig
-from gpt.events import Diverged, Eval, Finished, Sample, Started, Step, to_dict
+from gpt.events import Diverged, Eval, Finished, Sample, Started, Step, Working, to_dict
 from gpt.options import replace
 from gpt.recording import Recording
 from gpt.store import RunStore
@@ -42,13 +42,26 @@ def happenings(store: RunStore, run: str) -> list[dict]:
 
 def test_every_event_reaches_the_store(store):
     run = new_run(store)
-    events = list(Recording(store, run))
+    events = [event for event in Recording(store, run) if not isinstance(event, Working)]
     assert [type(e) for e in events[:4]] == [Started, Eval, Sample, Step] and isinstance(events[-1], Sample | Finished)
     assert losses(store, run) == [(e.step, e.loss) for e in events if isinstance(e, Step)]
     assert [e for _, e in store.events(run)] == [e for e in events if not isinstance(e, Step)]
     stored = store.run(run)
     assert stored.status == "finished" and stored.step == 60 and stored.parameters == events[0].parameters
     assert store.load_checkpoint(run)[0] == 60
+
+
+def test_what_is_done_but_not_yet_told_is_told_before_leaving(store, monkeypatch):
+    """A GPU is several steps ahead of what is told."""
+    monkeypatch.setattr("gpt.train.most_at_once", lambda device: 8)
+    run = new_run(store)
+    recording = Recording(store, run)
+    told = next(event for event in recording if isinstance(event, Step) and event.step == 4)
+    ahead = recording.run.state.step
+    assert told.step < ahead
+    recording.leave("paused")
+    assert [step for step, _ in losses(store, run)] == list(range(1, ahead + 1))
+    assert store.run(run).step == store.load_checkpoint(run)[0] == ahead
 
 
 @pytest.mark.parametrize("leave_after", [1, 19, 20, 21, 40, 59])

@@ -25,7 +25,7 @@ def behaviour(cfg: ModelConfig) -> Tensor:
     training = TrainConfig(steps=3, batch_size=2, lr=1e-2)
     state, losses = start(model, training), []
     for state.step in range(training.steps):
-        losses.append(train_step(state, data, training, torch.device("cpu")))
+        losses.append(float(train_step(state, data, training, torch.device("cpu"))))
     with torch.inference_mode():
         scores = model.eval()(data.val[None, :12])
     return torch.cat([torch.tensor(losses), scores.flatten()])
@@ -85,7 +85,7 @@ TRAINING = {  # values that a few steps can tell apart
     "steps": (6, 7), "batch_size": (4, 3), "lr": (1e-3, 2e-3), "warmup": (0, 3), "grad_clip": (0.0, 0.05),
     "eval_every": (3, 2),
     "eval_tokens": (128, 300), "seed": (1, 2), "weight_decay": (0.0, 0.5), "momentum": (0.9, 0.5), "lr_end": (0.1, 0.5),
-    "beta1": (0.9, 0.5), "beta2": (0.999, 0.9), "decay": (0.2, 0.6),
+    "beta1": (0.9, 0.5), "beta2": (0.999, 0.9), "decay": (0.2, 0.6), "lr_rest": (0.01, 0.02),
 }
 
 
@@ -96,9 +96,9 @@ def training_levels(option: Option) -> tuple:
 def test_every_option_of_training_changes_the_run():
     small, seen = small_run(), {}
     for name, option in options(TrainConfig).items():
-        if name == "device":  # what is not on this machine is refused, see below
+        if name in ("device", "precision"):  # what this machine has not is refused, or not used: see below
             continue
-        base = with_effect(small.train, name)
+        base = with_effect(replace(small.train, weight_decay=0.5), name)  # without it Adam is AdamW
         for cfg in (base, *each_other_value(option, base, training_levels)):
             if cfg not in seen:
                 seen[cfg] = outcome(Run(replace(small, train=cfg)))
@@ -126,6 +126,14 @@ def test_a_device_that_is_not_there_is_refused_with_what_is():
         else:
             with pytest.raises(ConfigError, match=f"device = {name} is not available.*use auto or .*cpu"):
                 Run(cfg)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_bfloat16_changes_the_run_only_where_the_machine_has_it(monkeypatch, fast):
+    monkeypatch.setattr("gpt.kernels.bfloat16_is_fast", lambda device: fast)
+    cfg = small_run()
+    outcomes = [outcome(Run(replace(cfg, train=replace(cfg.train, precision=name)))) for name in ("float32", "bfloat16")]
+    assert (outcomes[0][1:] != outcomes[1][1:]) == fast  # the first event says what is used
 
 
 def test_every_option_of_sampling_changes_the_text():
