@@ -15,7 +15,7 @@ A run starts from a preset and changes what you name:
 
     python -m gpt train 06-residual
     python -m gpt train llama --model.norm layer --train.steps 500
-    python -m gpt train small --data.text my.txt
+    python -m gpt train fast --data.text my.txt
 
 Runs are kept in one folder (GPT_PLAYGROUND_HOME, else ~/.gpt-playground), which the page shares."""
 
@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     resume = command("resume", "Go on with a run that was stopped, paused or interrupted, exactly where its last checkpoint is.", "run")
     resume.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    seeds = command("seeds", "Train a preset with several seeds, together where that is faster, and print what a seed is worth.",
+                    "preset", sections=("model", "data", "train"))
+    seeds.add_argument("--count", type=int, default=4, metavar="K", help="how many seeds, from --train.seed on (default: 4)")
     command("sample", "Draw text from a run.", "run", sections=("sample",))
     command("eval", "A run's loss, bits per character and perplexity over its whole validation text.", "run")
     command("params", "Count a preset's parameters by component.", "preset", sections=("model", "data"))
@@ -55,6 +58,10 @@ def parser() -> argparse.ArgumentParser:
     ladder = command("ladder", "Train the twelve steps on tiny Shakespeare and print their losses beside the published ones.",
                      sections=("data", "train"))
     ladder.add_argument("--only", nargs="+", type=int, metavar="STEP", help="only these steps, such as --only 1 2 3")
+    bench = command("bench", "Measure speed, time to a loss, sampling and the page on this machine; takes some minutes.")
+    bench.add_argument("--only", nargs="+", metavar="PART", help="only these parts: speed, sampling, seeds, loss, page")
+    bench.add_argument("--dataset", default="tinyshakespeare", choices=("tinyshakespeare", "tinyplays"),
+                       help="the text to train on; tiny Shakespeare, for which the reference is documented, is downloaded on first use")
     return top
 
 

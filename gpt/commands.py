@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpt.recording import Recording
 
 OWNER = "command line"
+MOST_SEEDS = 64
 Changes = dict[str, Any]
 
 
@@ -176,6 +177,29 @@ def trained(prefix: str) -> Any:
     return Run(store.run(id).config, checkpoint)
 
 
+def seeds(arguments: Namespace, changes: Changes) -> int:
+    from statistics import mean, stdev
+
+    from gpt.device import limit_threads
+    from gpt.replicas import train_replicas
+
+    limit_threads()
+    config = configure(load(arguments.preset).config, changes)
+    if not 1 <= arguments.count <= MOST_SEEDS:
+        raise ConfigError([f"--count {arguments.count}: use 1 to {MOST_SEEDS}."])
+    first = config.train.seed
+    losses = []
+    for seed, event in train_replicas(config, list(range(first, first + arguments.count))):
+        if isinstance(event, Diverged):
+            print(f"seed {seed}: diverged at step {event.step:,}. {event.advice}", flush=True)
+        elif isinstance(event, Finished):
+            losses.append(event.val_loss)
+            print(f"seed {seed}: validation loss {event.val_loss:.4f} after {event.step:,} steps in {event.seconds:.1f} s", flush=True)
+    if len(losses) > 1:
+        print(f"mean {mean(losses):.4f}, standard deviation {stdev(losses):.4f} over {len(losses)} seeds, whole validation text")
+    return 0 if losses else 1
+
+
 def params(arguments: Namespace, changes: Changes) -> int:
     from gpt.data import load as load_data
     from gpt.model import count_parameters
@@ -218,7 +242,16 @@ def ladder(arguments: Namespace, changes: Changes) -> int:
     return 0
 
 
+def bench(arguments: Namespace, changes: Changes) -> int:
+    from gpt import bench
+    from gpt.device import limit_threads
+
+    limit_threads()
+    bench.run(arguments.dataset, arguments.only)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Namespace, Changes], int]] = {
-    "train": train, "resume": resume, "sample": sample, "eval": evaluate, "params": params, "presets": presets,
-    "runs": runs, "options": options, "ladder": ladder,
+    "train": train, "resume": resume, "seeds": seeds, "sample": sample, "eval": evaluate, "params": params, "presets": presets,
+    "runs": runs, "options": options, "ladder": ladder, "bench": bench,
 }

@@ -157,6 +157,10 @@ class ModelConfig:
         help="How many tokens the model sees at once. Attention's cost grows with its square.")
 
     @property
+    def drops(self) -> bool:
+        return bool(self.dropout_embd or self.dropout_attn or self.dropout_resid)
+
+    @property
     def heads(self) -> int:
         return 1 if self.attention == "single" else self.n_head
 
@@ -294,6 +298,10 @@ class TrainConfig:
         "mps": ("MPS", "The graphics part of an Apple chip."),
     }, label="Run on", term="device", group="Training", short="on", prefixed=True,
         help="No graphics card is ever needed.")
+    replay: bool = switch(False, label="Record and replay", term="CUDA graphs", group="Training", short="replay",
+        when={"device": ("cuda",)}, source="Ng et al. 2021, PyTorch",
+        help="Records the model's operations once and starts them together: a card waits longer for those of a small model "
+             "than it works on them. Not with dropout.")
 
     def problems(self) -> list[str]:
         wrong = problems(self)
@@ -353,6 +361,8 @@ class RunConfig:
     def problems(self, vocab_size: int = 256) -> list[str]:
         """Everything that cannot work, in words. A text of more than 256 different characters needs more memory."""
         wrong = [p for section in (self.model, self.data, self.train, self.sample) for p in section.problems()]
+        if self.train.device == "cuda" and self.train.replay and self.model.drops:
+            wrong.append("replay = on would drop the same values at every step: use replay = off, or no dropout.")
         if not wrong and (needed := self.memory_bytes(vocab_size)) > memory_limit():
             wrong.append(f"This would need about {needed / 2**30:.1f} GiB of memory and the limit is "
                          f"{memory_limit() / 2**30:g}: lower batch_size, block_size, n_layer or n_embd"

@@ -8,6 +8,7 @@ import torch
 from gpt.config import ModelConfig, RunConfig, TrainConfig
 from gpt.data import Dataset
 from gpt.model import build, count_parameters
+from gpt.options import replace
 from gpt.tokenizers import ByteTokenizer
 from gpt.train import start, train_step
 
@@ -23,6 +24,18 @@ def floating_point_operations(config: RunConfig, vocab_size: int = VOCAB) -> flo
     return config.tokens_per_step * (6 * products + scores) if m.architecture == "transformer" else 0.0
 
 
+def muon_operations(config: RunConfig) -> float:
+    """Of Muon's step: five rounds of three products for each matrix inside the blocks; 0 for other optimisers."""
+    m = config.model
+    if config.train.optimizer != "muon" or m.architecture != "transformer":
+        return 0.0
+    shared = m.kv_heads * m.head_dim
+    matrices = [(m.n_embd, m.n_embd)] * 2 + [(shared, m.n_embd)] * 2 if m.attention != "none" else []
+    matrices += [(m.mlp_dim, m.n_embd)] * 2 if m.mlp else []
+    ordered = [sorted(shape) for shape in matrices]
+    return m.n_layer * sum(5 * (4 * low**2 * high + 2 * low**3) for low, high in ordered)
+
+
 def sublayers(model: ModelConfig) -> int:
     """How many layers of attention or MLP one pass goes through."""
     if model.architecture == "bigram":
@@ -32,9 +45,9 @@ def sublayers(model: ModelConfig) -> int:
 
 def seconds(config: RunConfig) -> float:
     """About how long training takes here, in seconds, checks and samples included, with the machine to itself."""
-    machine = measure(torch.get_num_threads())
+    machine = measure(torch.get_num_threads(), config.train.precision)
     flops = floating_point_operations(config)
-    step = machine.step + machine.sublayer * sublayers(config.model) + flops / machine.rate
+    step = machine.step + machine.sublayer * sublayers(config.model) + (flops + muon_operations(config)) / machine.rate
     forward = (machine.step + machine.sublayer * sublayers(config.model)) / 3  # a pass without gradients
     checks = config.train.steps // config.train.eval_every + 1
     check = flops / 3 / machine.rate * config.train.eval_tokens / config.tokens_per_step + forward * config.sample.length
@@ -44,8 +57,8 @@ def seconds(config: RunConfig) -> float:
 class Machine:
     """What a step costs here: seconds for itself, seconds a sublayer, and the rate of arithmetic (operations a second)."""
 
-    def __init__(self) -> None:
-        table, narrow, wide = (_step_seconds(config) for config in PROBES)
+    def __init__(self, precision: str) -> None:
+        table, narrow, wide = (_step_seconds(replace(config, {"train.precision": precision})) for config in PROBES)
         self.step = table
         self.sublayer = max(0.0, narrow - table) / sublayers(PROBES[1].model)
         arithmetic = max(1e-6, wide - self.step - self.sublayer * sublayers(PROBES[2].model))
@@ -60,9 +73,9 @@ PROBES = (
 
 
 @lru_cache
-def measure(threads: int) -> Machine:
-    """Times three small models, once for each number of threads; takes about half a second."""
-    return Machine()
+def measure(threads: int, precision: str) -> Machine:
+    """Times three small models, once for each number of threads and precision; takes about half a second."""
+    return Machine(precision)
 
 
 def _step_seconds(config: RunConfig, times: int = 20) -> float:

@@ -35,7 +35,7 @@ class RMSNorm(nn.RMSNorm):
     """x / sqrt(mean(x^2) + eps) * w. Zhang & Sennrich 2019."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return kernels.RMSNorm.apply(x, self.weight, self.eps) if kernels.pays(x) else super().forward(x)
+        return kernels.RMSNorm.apply(x, self.weight, self.eps) if kernels.pays(x) else super().forward(x.to(self.weight.dtype))
 
 
 NORMS: dict[str, Callable[[ModelConfig], nn.Module]] = {
@@ -51,11 +51,20 @@ class Noise:
     """The random numbers of a model's dropout: its own, because PyTorch's default ones are shared by all threads."""
 
     def __init__(self) -> None:
-        self.generator: torch.Generator | None = None
+        self._key: tuple[object, ...] = ()
+        self._device = torch.device("cpu")
+        self._generator: torch.Generator | None = None
 
     def reseed(self, *key: object, device: torch.device) -> None:
         """Start anew from `key`. Keyed by the step, a resumed run draws what it would have drawn."""
-        self.generator = generator(*key, "dropout", device=device)
+        self._key, self._device, self._generator = key, device, None
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Made when first asked for: a model without dropout never does."""
+        if self._generator is None:
+            self._generator = generator(*self._key, "dropout", device=self._device)
+        return self._generator
 
 
 class Dropout(nn.Module):

@@ -1,6 +1,9 @@
 """A run: text, tokenizer, model, training and samples as one stream of events."""
 
 import platform
+from copy import deepcopy
+from dataclasses import dataclass
+from time import sleep
 from typing import Iterator
 
 import torch
@@ -12,11 +15,12 @@ from gpt.data import load
 from gpt.device import choose_device, describe_device
 from gpt.events import Eval, Event, Sample, Started, Working
 from gpt.generate import generate
-from gpt.model import build, count_parameters
+from gpt.model import GPT, Bigram, Noise, build, count_parameters
 from gpt.options import ConfigError
 from gpt.tokenizers import TextError, Tokenizer, stream
 from gpt.train import start, train
 
+COPIES = 20  # attempts at a copy that no update fell into
 TOKENS_AT_ONCE = 16  # of a sample, before something else may be done
 
 # What a checkpoint holds: (step, tensors, what else must be remembered, as text)
@@ -77,16 +81,43 @@ class Run:
         """The present state; to be taken between two events. Tensors are not copied."""
         return self.state.step, self.state.tensors(), {"seconds": repr(self.state.seconds)}
 
-    def weights(self) -> Checkpoint:
-        """A copy of the weights alone: a checkpoint that can be sampled from while training goes on."""
-        step, tensors, meta = self.checkpoint()
-        return step, {name: t.clone() for name, t in tensors.items() if name.startswith("model.")}, meta
-
     def sample(self, cfg: SampleConfig) -> Iterator[str]:
         """Pieces of text that follow `cfg.prompt`. Not while a step is under way. Raises TextError for a bad prompt."""
-        prompt = encode_prompt(self.data.tokenizer, cfg.prompt)
-        self.model.eval()
-        return stream(self.data.tokenizer, generate(self.model, prompt, cfg))
+        return sample(self.model, self.data.tokenizer, cfg)
+
+    def sampler(self, attempts: int = COPIES) -> "Sampler":
+        """A copy of the model as it is now, to be sampled from while training goes on.
+
+        Between two events it is that of `state.step`. From another thread it waits for no step: it copies until no
+        update fell into the copy. Raises TimeoutError where updates follow each other faster than that.
+        """
+        for _ in range(attempts):
+            version = self.state.version
+            copy = deepcopy(self.model, {id(self.model.noise): Noise()})
+            vars(copy).pop("forward", None)  # a recorded one is the original's
+            if version % 2 == 0 and version == self.state.version:
+                return Sampler(copy, self.data.tokenizer)
+            sleep(0.001)
+        raise TimeoutError("the weights changed each time they were copied")
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """A model that no longer changes, and the tokenizer of its text."""
+
+    model: GPT | Bigram
+    tokenizer: Tokenizer
+
+    def sample(self, cfg: SampleConfig) -> Iterator[str]:
+        """Pieces of text that follow `cfg.prompt`. Raises TextError for a bad prompt."""
+        return sample(self.model, self.tokenizer, cfg)
+
+
+def sample(model: GPT | Bigram, tokenizer: Tokenizer, cfg: SampleConfig) -> Iterator[str]:
+    """Pieces of text that follow `cfg.prompt`. Raises TextError for a bad prompt."""
+    prompt = encode_prompt(tokenizer, cfg.prompt)
+    model.eval()
+    return stream(tokenizer, generate(model, prompt, cfg))
 
 
 def encode_prompt(tokenizer: Tokenizer, prompt: str) -> list[int]:

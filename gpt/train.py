@@ -35,6 +35,7 @@ class TrainState:
     optimizers: list[torch.optim.Optimizer]
     step: int = 0  # steps done
     seconds: float = 0.0  # spent in steps, checks and pauses excluded
+    version: int = 0  # odd while the weights are changing: whoever copies them from another thread looks at it
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights as "model.<name>", the optimiser's memory as "optimizer.<parameter>.<name>"; not copied."""
@@ -68,7 +69,18 @@ class TrainState:
 
 def start(model: GPT | Bigram, cfg: TrainConfig) -> TrainState:
     """A state before the first step."""
+    if cfg.device == "cuda" and cfg.replay:
+        record(model, cfg)
     return TrainState(model, make_optimizers(model, cfg))
+
+
+def record(model: GPT | Bigram, cfg: TrainConfig) -> None:
+    """Have a model on a CUDA card replay its forward and backward passes in training; in checks and samples it runs as ever."""
+    device = next(model.parameters()).device
+    tokens = torch.zeros(cfg.batch_size, model.cfg.block_size, dtype=torch.int64, device=device)
+    model.train()
+    with products(cfg, device):
+        torch.cuda.make_graphed_callables(model, (tokens,))
 
 
 def train(state: TrainState, data: Dataset, cfg: TrainConfig) -> Iterator[Step | Eval | Working | Diverged | Finished]:
@@ -133,21 +145,26 @@ def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch
     """
     model = state.model
     x, y = data.batch(state.step, cfg.seed, cfg.batch_size, model.cfg.block_size)
-    model.train()
+    if not model.training:  # it tells every module, which small models feel
+        model.train()
     model.noise.reseed(cfg.seed, state.step, device=device)
     with products(cfg, device):
         loss = mean_loss(model, moved(x, device), moved(y, device))
     if device.type == "cpu" and not math.isfinite(loss.item()):
         return loss.detach()
-    model.zero_grad(set_to_none=True)
     loss.backward()
     if cfg.grad_clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), cfg.grad_clip)
     rate = learning_rate(state.step, cfg)
+    state.version += 1
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         optimizer.step()
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+    state.version += 1
     return loss.detach()
 
 
@@ -159,7 +176,7 @@ def moved(x: Tensor, device: torch.device) -> Tensor:
 def products(cfg: TrainConfig, device: torch.device) -> AbstractContextManager:
     """Within it the model multiplies in the config's precision."""
     halved = cfg.precision == "bfloat16" and kernels.bfloat16_is_fast(device.type)
-    return torch.autocast(device.type, torch.bfloat16) if halved else nullcontext()
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=not cfg.replay) if halved else nullcontext()
 
 
 def mean_loss(model: GPT | Bigram, x: Tensor, y: Tensor) -> Tensor:
@@ -192,7 +209,8 @@ def evaluate(model: GPT | Bigram, batches: Batches) -> float:
 def summed_loss(model: GPT | Bigram, x: Tensor, y: Tensor) -> float:
     """The loss of one batch, summed over its tokens, in nats."""
     device = next(model.parameters()).device
-    model.eval()
+    if model.training:
+        model.eval()
     return float(mean_loss(model, x.to(device), y.to(device))) * y.numel()
 
 

@@ -18,6 +18,7 @@ SEGMENTS = 4  # choices up to this many, if short, lie side by side
 SEGMENT_LETTERS = 34  # and no more letters than this in all
 ARROW = "M3.5 5.5h6a3.5 3.5 0 1 1 0 7H6M3.5 5.5 6.2 2.8M3.5 5.5l2.7 2.7"  # back to the preset
 ELSEWHERE = ("data.text", "sample.prompt")  # shown beside what they belong to, not in the form's list
+DRAWINGS = {"train.decay": "schedule"}  # what the browser draws under an option: path -> id
 
 # The parts that a closed group lets one switch on and off: group -> (name, component, paths switched together).
 PARTS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
@@ -147,9 +148,13 @@ def _group(name: str, part: str, rows: list[tuple[str, Option]]) -> str:
     switches = "".join(
         f'<label class="switch on-line"><input type="checkbox" role="switch" data-switch="{escape(label)}" '
         f'aria-label="{escape(label)}"><i></i></label>' for label, _, _ in parts)
-    body = "".join(row(path, option) for path, option in rows)
+    body = "".join(row(path, option) + _drawing(path) for path, option in rows)
     return (f'<section class="group" data-group="{escape(name)}"><details><summary>{lines}</summary>'
             f'<div class="rows">{body}</div></details><div class="switches">{switches}</div></section>')
+
+
+def _drawing(path: str) -> str:
+    return f'<figure id="{DRAWINGS[path]}" class="drawn" hidden></figure>' if path in DRAWINGS else ""
 
 
 def _line(label: str, part: str) -> str:

@@ -1,12 +1,19 @@
-"""The loss chart: its figure and what is sent to keep it growing. Pure functions; colours are names of CSS variables.
+"""The loss chart: its figure and what is sent to keep it growing; and the learning rate, as the form draws it.
 
-Steps, losses and seconds in; plain dicts in Plotly's format out. The browser replaces each "var(--name)" by the
-page's colour, so that one figure serves light and dark; `paint` does the same here, for files.
+Pure functions; colours are names of CSS variables. Steps, losses and seconds in; plain dicts in Plotly's format out.
+The browser replaces each "var(--name)" by the page's colour, so that one figure serves light and dark; `paint` does
+the same here, for files.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
+
+from gpt.config import TrainConfig
+from gpt.options import has_effect, options
+from gpt.schedules import learning_rate
 
 POINTS = 90  # most points in one answer: with their seconds that is about 1.2 kB
 KEPT = 2_000  # about how many points of a run a browser holds
@@ -17,6 +24,8 @@ DARK = {"--card": "#191d25", "--ink": "#e8eaf0", "--mut": "#9aa2b2", "--line": "
 
 HOVER = "%{y:.3f}"
 EARLIER = 4  # earlier runs drawn at most
+SPACED = 56  # points of a schedule at most, its bends not counted
+FALLS = {"linear": "in a straight line ", "cosine": "along half a cosine ", "wsd": "in a straight line "}
 
 References = list[tuple[str, float]]
 
@@ -109,3 +118,71 @@ def paint(figure: Any, palette: dict[str, str]) -> Any:
     if isinstance(figure, str) and figure.startswith("var("):
         return palette[figure[4:-1]]
     return figure
+
+
+# The schedule ------------------------------------------------------------------------------------------------------
+
+
+def schedule(cfg: TrainConfig) -> dict[str, Any]:
+    """The learning rate of a run's steps, counted from 1: points, the steps where it bends, peaks by name, in words.
+
+    More than about 60 steps are thinned; the bends are among them. `end` is the last rate's share of the peak. A second
+    peak is of a second rate that follows the first in proportion.
+    """
+    risen = min(max(1, cfg.warmup), cfg.steps)
+    held = _held(cfg, risen)
+    grid = {1 + (cfg.steps - 1) * i // (SPACED - 1) for i in range(SPACED)}
+    corners = {step for step in (risen, risen + 1, held, held + 1) if step <= cfg.steps}
+    points = [[step, _rounded(learning_rate(step - 1, cfg), 4)] for step in sorted(grid | corners)]
+    bends = [step for step, bent in ((risen, risen > 1), (held, held > risen + 1)) if bent and step < cfg.steps]
+    return {"points": points, "bends": bends, "peaks": _peaks(cfg), "end": _end(cfg),
+            "words": _in_words(cfg, risen, held)}
+
+
+def _held(cfg: TrainConfig, risen: int) -> int:
+    """The last step at the peak, which step `risen` reaches: from there on no schedule rises."""
+    peak = learning_rate(risen - 1, cfg) * (1 - 1e-12)  # the same rate may differ in its last digits
+    after = range(risen, cfg.steps + 1)
+    return risen - 1 + bisect_right(after, -peak, key=lambda step: -learning_rate(step - 1, cfg))
+
+
+def _peaks(cfg: TrainConfig) -> list[tuple[str, float]]:
+    """Peaks by the name of what moves at that rate; without a name where it is everything."""
+    if not has_effect(cfg, "lr_rest"):
+        return [("", cfg.lr)]
+    rules = options(cfg)["optimizer"].choices
+    return [(rules[cfg.optimizer][0], cfg.lr), (rules["adamw"][0], cfg.lr_rest)]
+
+
+def _end(cfg: TrainConfig) -> float:
+    """The share of the peak left in the last step; a fall to nothing ends just above it, which is called 0."""
+    share = _rounded(learning_rate(cfg.steps - 1, cfg) / cfg.lr, 4)
+    return share if share > 1e-3 else 0.0
+
+
+def _in_words(cfg: TrainConfig, risen: int, held: int) -> str:
+    """The same for those who do not see the drawing."""
+    (name, peak), *rest = _peaks(cfg)
+    top = _plain(peak, 3)
+    rise = [f"rises over {risen:,} steps to {top}"] if risen > 1 else []
+    stay = f"stays {'there' if rise else f'at {top}'} until step"
+    end = _plain(_end(cfg) * peak, 2) if _end(cfg) else "almost 0"
+    fall = f"{FALLS.get(cfg.schedule, '')}to {end} at step {cfg.steps:,}"
+    if held == cfg.steps:
+        then = [f"{stay} {cfg.steps:,}"] if held > risen or not rise else []
+    elif held > risen + 1:
+        then = [f"{stay} {held:,}", f"falls {fall}"]
+    else:
+        then = [f"falls {fall}" if rise else f"falls from {top} {fall}"]
+    said = f"{name}'s learning rate " if name else "The learning rate "
+    said += ", then ".join(rise + then) + "."
+    return said + "".join(f" {other}'s does the same, with {_plain(rate, 3)} at its peak." for other, rate in rest)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _plain(value: float, digits: int) -> str:
+    """To be read out: 0.0001, not 1e-4."""
+    return f"{Decimal(str(_rounded(value, digits))).normalize():f}"

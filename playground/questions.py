@@ -109,14 +109,15 @@ def mine(store: RunStore, asked: Any) -> StoredRun | None:
 
 
 def check(asked: Any) -> Answer:
-    """What a form's value would train: its problems in words, parameters by component, seconds, recipe, references.
+    """What a form's value would train: problems in words, parameters by component, seconds, schedule, references ...
 
     `unreadable` repeats the problem with the prompt, which stands elsewhere on the page.
     """
     answer: Answer = {"problems": [], "unreadable": "", "parameters": None, "parts": {}, "seconds": None,
-                      "recipe": "", "references": []}
+                      "recipe": "", "references": [], "schedule": None}
     try:
         preset, config = form.config_of(asked)
+        answer["schedule"] = plots.schedule(config.train)  # also where its text or its prompt cannot be read
         answer |= {"recipe": form.recipe_of(config, preset)} | sized(config)
     except ConfigError as error:
         answer["problems"] = error.problems

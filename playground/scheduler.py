@@ -7,9 +7,10 @@ to a run: it reads the store. No torch is imported before the first run, so that
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -21,8 +22,10 @@ from gpt.store import RunStore
 
 if TYPE_CHECKING:
     from gpt.recording import Recording
+    from gpt.run import Run, Sampler
 
 QUANTUM_SECONDS = 0.1
+PATIENCE_SECONDS = 0.002  # by which a run of tiny steps has come between two of them
 MAX_ACTIVE = 4
 MAX_UNFINISHED = 50  # runs of one visitor
 MAX_JOBS = 500  # runs of all
@@ -44,7 +47,28 @@ class Job:
     leaving: str = ""  # the status it is to leave with: "paused", "stopped", or "queued" to make room
     recording: "Future[Recording] | None" = None  # once active; loading a text can take a minute
     turn: float = 0.0  # when it was last trained
-    lock: threading.Lock = field(default_factory=threading.Lock)  # held while the model changes
+    asked: "deque[Future[Sampler]]" = field(default_factory=deque)  # by whom the model is wanted
+
+    def sampler(self) -> "Sampler":
+        """A copy of the model as it is now. Once it is loaded, from any thread but the trainer.
+
+        The trainer makes it between two steps: no other thread could copy a tiny model between two of its updates. Where it
+        does not come by, in a long step or in another run's turn, the weights keep still for long enough to be copied here.
+        So nobody waits for a step, and nothing is waited for that may never come: the run may end meanwhile.
+        """
+        run, answer = self.recording.result().run, Future()
+        self.asked.append(answer)
+        while not wait([answer], PATIENCE_SECONDS).done:
+            with suppress(TimeoutError):
+                return run.sampler(attempts=1)
+        return answer.result()
+
+    def answer(self, run: "Run") -> None:
+        """Give the model to all who want it; by the trainer, between two events."""
+        if self.asked:
+            sampler = run.sampler()
+            while self.asked:
+                self.asked.popleft().set_result(sampler)
 
 
 class Scheduler:
@@ -116,10 +140,8 @@ class Scheduler:
         job = self._jobs.get(id)
         loaded = job and job.recording
         if loaded and loaded.done() and not loaded.exception():
-            with job.lock:
-                config, weights = loaded.result().run.cfg, loaded.result().run.weights()
-        else:
-            config, weights = self.store.run(id).config, self.store.load_checkpoint(id)
+            return job.sampler().sample(cfg)
+        config, weights = self.store.run(id).config, self.store.load_checkpoint(id)
         if weights is None:
             raise ConfigError(["This run has no weights yet: let it train for a step."])
         return Run(config, weights).sample(cfg)
@@ -248,8 +270,8 @@ class Scheduler:
         recording = job.recording.result()
         end = monotonic() + QUANTUM_SECONDS
         while monotonic() < end and not job.leaving:
-            with job.lock:
-                event = next(recording, None)
+            job.answer(recording.run)
+            event = next(recording, None)
             if event is None or isinstance(event, Finished | Diverged):  # pressed too late: it has ended
                 self._drop(job)
                 return

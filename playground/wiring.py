@@ -139,14 +139,14 @@ def sample(store: RunStore, scheduler: Scheduler, desk: Any, value: Any) -> Iter
         run, cfg = mine(store, desk), sampling_of(value)
         if run is None:
             raise Refusal("Train a model first, then let it write.")
-        written, painted = cfg.prompt, 0.0
-        yield gr.skip(), noted("")
+        written, painted, note = cfg.prompt, 0.0, noted("")  # what was wrong the last time no longer is
         for piece in scheduler.sample(run.id, cfg):
             written += piece
             if time.monotonic() - painted > 1 / PAINTS_PER_SECOND:
                 painted = time.monotonic()
-                yield written, gr.skip()
-        yield written, gr.skip()
+                yield written, note
+                note = gr.skip()
+        yield written, note
     except Refusal as error:
         yield gr.skip(), noted(str(error), bad=True)
 

@@ -178,3 +178,36 @@ def test_a_refused_run_leaves_no_trace(capsys):
     assert main(["train", "03", "--sample.prompt", "é"]) == 2
     assert main(["runs"]) == 0
     assert "No runs yet" in capsys.readouterr().out
+
+
+def test_seeds_are_trained_and_summed_up(capsys):
+    assert main(["seeds", "03", "--count", "3", "--train.seed", "5", "--train.steps=20"]) == 0
+    *each, summary = capsys.readouterr().out.splitlines()
+    losses = [float(line.split()[4]) for line in each]
+    assert [line.split(":")[0] for line in each] == ["seed 5", "seed 6", "seed 7"] and len(set(losses)) == 3
+    mean = sum(losses) / 3
+    spread = math.sqrt(sum((loss - mean) ** 2 for loss in losses) / 2)
+    found = [float(word.strip(",")) for word in summary.split() if word[0].isdigit()]
+    assert found == pytest.approx([mean, spread, 3], abs=1e-4)
+    assert main(["train", "03", "--json", "--train.seed", "6", "--train.steps=20"]) == 0  # one of them alone
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["val_loss"] == pytest.approx(losses[1], abs=2e-4)
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["seeds", "03", "--count", "0"], "--count 0: use 1 to 64."), (["seeds", "03", "--count", "65"], "use 1 to 64"),
+    (["bench", "--only", "loud", "speed"], "--only loud: use speed, sampling, seeds, loss, page."),
+], ids=lambda value: "" if isinstance(value, str) else " ".join(value))
+def test_what_cannot_be_measured_is_refused(capsys, arguments, says):
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_bench_prints_a_table(monkeypatch, capsys):
+    from gpt.bench import sampling
+    from gpt.bench.table import Row
+
+    monkeypatch.setattr(sampling, "rows", lambda dataset: iter([Row(f"drawn from {dataset}", "9 tokens/s", "3 tokens/s", 3.0, "5 x", False)]))
+    assert main(["bench", "--only", "sampling", "--dataset", "tinyplays"]) == 0
+    machine, _, head, rule, row = capsys.readouterr().out.splitlines()
+    assert "PyTorch" in machine and head.count("|") == rule.count("|") == row.count("|")
+    assert row == "| drawn from tinyplays | 9 tokens/s | 3 tokens/s | 3.00 x | 5 x ✗ |"

@@ -41,6 +41,12 @@ def test_what_stands_elsewhere_is_a_declared_option():
     assert set(form.ELSEWHERE) <= set(KNOWN)
 
 
+def test_what_is_drawn_has_its_place_under_an_option_of_the_form():
+    assert set(form.DRAWINGS) <= set(KNOWN) - set(form.ELSEWHERE)
+    places = [a["id"] for tag, a in ELEMENTS if tag == "figure"]
+    assert places == list(form.DRAWINGS.values())
+
+
 def test_groups_come_in_their_order():
     assert [a["data-group"] for _, a in ELEMENTS if "data-group" in a] == list(GROUPS)
 

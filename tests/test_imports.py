@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = {path.stem: path for path in (ROOT / "gpt").glob("*.py")}
+MODULES = {".".join(path.relative_to(ROOT / "gpt").with_suffix("").parts).removesuffix(".__init__"): path
+           for path in (ROOT / "gpt").rglob("*.py")}
 
 # The spine of the package, from what knows nothing to what knows all; other modules lie anywhere beside it.
 SPINE = ["options", "config", "presets", "model", "generate", "data", "optim", "train", "run", "store", "__main__"]
 
-LIGHT = ["gpt.options", "gpt.config", "gpt.presets", "gpt.events", "gpt.home"]
+LIGHT = ["gpt.options", "gpt.config", "gpt.presets", "gpt.events", "gpt.home", "gpt.schedules", "gpt.bench"]
 
 
 def imported(path: Path) -> set[str]:
@@ -31,7 +32,7 @@ def imported(path: Path) -> set[str]:
 
 def known_to(name: str) -> set[str]:
     """The modules of gpt that a module imports itself."""
-    return {word.split(".")[1] for word in imported(MODULES[name]) if word.startswith("gpt.")} & set(MODULES)
+    return {word.removeprefix("gpt.") for word in imported(MODULES[name])} & set(MODULES) - {name}
 
 
 GRAPH = {name: known_to(name) for name in MODULES}

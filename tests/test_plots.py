@@ -1,10 +1,12 @@
-"""The chart: its figure, what an update sends, the average that forgets, and losses in words."""
+"""The chart: its figure, what an update sends, the average that forgets, losses in words; the schedule's curve."""
 
 import json
 import math
 
 import pytest
 
+from gpt.config import TrainConfig
+from gpt.schedules import SCHEDULES, learning_rate
 from playground import plots
 from playground.verdicts import verdict, verdicts
 
@@ -111,3 +113,77 @@ def test_losses_in_words(loss, words):
 def test_words_fall_with_the_loss_for_any_text(text):
     limits = [limit for limit, _ in verdicts(*text)]
     assert limits == sorted(limits, reverse=True)
+
+
+# The schedule
+
+
+SHAPES = [{}, {"warmup": 100}, {"warmup": 1}, {"lr_end": 0.0}, {"lr_end": 1.0}, {"decay": 1.0, "warmup": 7}]
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 57, 100, 2000, 100_000])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_schedule_s_points_are_few_and_lie_on_it(name, steps, shape):
+    fitting = shape | {"warmup": min(steps, shape.get("warmup", 0))}
+    cfg = TrainConfig(schedule=name, steps=steps, lr=0.00123456, **fitting)
+    points = plots.schedule(cfg)["points"]
+    at = [step for step, _ in points]
+    assert at == sorted(set(at)) and at[0] == 1 and at[-1] == steps and len(at) <= min(steps, 60)
+    assert [rate for _, rate in points] == pytest.approx([learning_rate(step - 1, cfg) for step in at], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("shape", [{}, {"warmup": 1234}, {"warmup": 777, "decay": 0.123}], ids=str)
+def test_nothing_is_lost_between_a_schedule_s_points(name, shape):
+    """A straight line between two points is nowhere far from the rate: no bend is cut off."""
+    cfg = TrainConfig(schedule=name, steps=9876, lr=1.0, **shape)
+    points = plots.schedule(cfg)["points"]
+    for (left, low), (right, high) in zip(points, points[1:], strict=False):
+        for step in range(left, right):
+            drawn = low + (high - low) * (step - left) / (right - left)
+            assert drawn == pytest.approx(learning_rate(step - 1, cfg), abs=1e-3)
+
+
+@pytest.mark.parametrize("change, bends", [
+    ({}, []), ({"warmup": 100}, [100]), ({"schedule": "cosine"}, []), ({"schedule": "cosine", "warmup": 100}, [100]),
+    ({"schedule": "wsd"}, [1601]), ({"schedule": "wsd", "warmup": 100}, [100, 1621]), ({"warmup": 2000}, []),
+])
+def test_bends_are_where_a_schedule_changes_its_course(change, bends):
+    assert plots.schedule(TrainConfig(steps=2000, **change))["bends"] == bends
+
+
+@pytest.mark.parametrize("change, says", [
+    ({}, "stays at 0.001 until step 2,000."),
+    ({"warmup": 100}, "rises over 100 steps to 0.001, then stays there until step 2,000."),
+    ({"warmup": 2000}, "rises over 2,000 steps to 0.001."),
+    ({"schedule": "linear"}, "falls from 0.001 in a straight line to 0.0001 at step 2,000."),
+    ({"schedule": "cosine", "warmup": 100},
+     "rises over 100 steps to 0.001, then falls along half a cosine to 0.0001 at step 2,000."),
+    ({"schedule": "cosine", "lr_end": 0.0, "lr": 1e-5},
+     "falls from 0.00001 along half a cosine to almost 0 at step 2,000."),
+    ({"schedule": "wsd", "lr_end": 0.05},
+     "stays at 0.001 until step 1,601, then falls in a straight line to 0.000052 at step 2,000."),
+    ({"schedule": "linear", "lr_end": 1.0}, "stays at 0.001 until step 2,000."),
+])
+def test_a_schedule_in_words(change, says):
+    assert plots.schedule(TrainConfig(steps=2000, **change))["words"] == f"The learning rate {says}"
+
+
+def test_a_second_rate_is_drawn_only_where_there_is_one():
+    assert plots.schedule(TrainConfig(lr_rest=0.02))["peaks"] == [("", 1e-3)]
+    two = plots.schedule(TrainConfig(optimizer="muon", lr=0.02, lr_rest=0.003))
+    assert two["peaks"] == [("Muon", 0.02), ("AdamW", 0.003)]
+    assert two["words"].startswith("Muon's learning rate stays")
+    assert two["words"].endswith("AdamW's does the same, with 0.003 at its peak.")
+
+
+@pytest.mark.parametrize("change, end", [
+    ({}, 1.0), ({"schedule": "cosine", "lr_end": 0.25}, 0.25), ({"schedule": "linear", "lr_end": 0.0}, 0.0)])
+def test_the_last_rate_s_share_of_the_peak(change, end):
+    assert plots.schedule(TrainConfig(steps=2000, **change))["end"] == end
+
+
+def test_a_schedule_is_small():
+    worst = TrainConfig(schedule="cosine", steps=100_000, warmup=10_000, lr=1.23456e-5, optimizer="muon")
+    assert len(json.dumps(plots.schedule(worst), separators=(",", ":"))) < 1600

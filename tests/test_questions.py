@@ -119,6 +119,17 @@ def test_an_unreadable_prompt_is_told_apart_and_the_rest_is_still_counted(ask):
     assert answer["unreadable"] == answer["problems"][0] and answer["parameters"] and answer["references"]
 
 
+def test_check_draws_the_schedule_wherever_there_is_one(ask):
+    """Also where the prompt cannot be read; not where no config can be made of the form."""
+    changes = {"train.schedule": "cosine", "train.warmup": 100}
+    drawn = ask.check({"preset": "ladder/09-pre-ln", "changes": changes})["schedule"]
+    assert drawn["bends"] == [100] and "half a cosine" in drawn["words"]
+    unreadable = ask.check({"preset": "ladder/09-pre-ln", "changes": changes | {"sample.prompt": "é"}})
+    assert unreadable["problems"] and unreadable["schedule"] == drawn
+    too_long = ask.check({"preset": "ladder/09-pre-ln", "changes": {"train.warmup": 1000, "train.steps": 10}})
+    assert too_long["problems"] and too_long["schedule"] is None
+
+
 def test_check_of_a_form_without_problems(ask):
     answer = ask.check({"preset": "ladder/12-gpu", "changes": {}})
     assert answer["problems"] == [] and answer["parameters"] == 1_208_385 and answer["seconds"] > 0

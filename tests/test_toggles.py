@@ -90,13 +90,13 @@ TRAINING = {  # values that a few steps can tell apart
 
 
 def training_levels(option: Option) -> tuple:
-    return tuple(option.choices) or TRAINING[option.name]
+    return tuple(option.choices) or ((False, True) if option.kind == "switch" else TRAINING[option.name])
 
 
 def test_every_option_of_training_changes_the_run():
     small, seen = small_run(), {}
     for name, option in options(TrainConfig).items():
-        if name in ("device", "precision"):  # what this machine has not is refused, or not used: see below
+        if name in ("device", "precision", "replay"):  # what this machine has not is refused, or not used: see below
             continue
         base = with_effect(replace(small.train, weight_decay=0.5), name)  # without it Adam is AdamW
         for cfg in (base, *each_other_value(option, base, training_levels)):

@@ -7,7 +7,7 @@ from itertools import groupby, islice
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gpt.config import ModelConfig, SampleConfig, TrainConfig
 from gpt.data import Dataset
@@ -164,6 +164,36 @@ def test_each_step_drops_other_values(data):
             lambda module, args, out: masks.append(out.eq(0)) if module.training else None)
         happened(train(state, data, replace(QUICK, steps=3, seed=seed)))
     assert len(masks) == 6 and len({tuple(mask.flatten().tolist()) for mask in masks}) == 6
+
+
+# On a GPU -----------------------------------------------------------------------------------------------------------
+
+def test_a_recorded_model_replays_in_training_only(data, monkeypatch):
+    """As far as it can be seen without a card: what is recorded, and that copies for sampling run as ever."""
+    seen = []
+
+    def record(model: nn.Module, inputs: tuple[Tensor]) -> nn.Module:
+        seen.append((model.training, [x.shape for x in inputs]))
+        plain = model.forward
+        model.forward = lambda tokens, cache=None: (seen.append("replayed") if model.training else None, plain(tokens, cache))[1]
+        return model
+
+    monkeypatch.setattr("torch.cuda.make_graphed_callables", record)
+    cfg = replace(QUICK, device="cuda", replay=True)
+    run = Run(small_run())
+    run.state = start(run.model, cfg)
+    assert seen == [(True, [(4, SMALL.block_size)])]
+    expected = happened(train(begin(data), data, QUICK))
+    assert losses(happened(train(run.state, data, cfg))) == losses(expected)
+    assert seen.count("replayed") == QUICK.steps
+    sampler = run.sampler()
+    assert "forward" in vars(run.model) and "forward" not in vars(sampler.model)
+
+
+def test_what_cannot_be_recorded_is_refused():
+    cfg = small_run(model=NOISY, train=replace(QUICK, device="cuda", replay=True))
+    assert any("replay = on" in problem and "no dropout" in problem for problem in cfg.problems())
+    assert not replace(cfg, model=SMALL).problems()
 
 
 # Resuming -----------------------------------------------------------------------------------------------------------

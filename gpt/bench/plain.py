@@ -144,11 +144,11 @@ class NanoNorm(nn.Module):
 class NanoBlock(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x))."""
 
-    def __init__(self, cfg: ModelConfig, gelu: str):
+    def __init__(self, cfg: ModelConfig):
         super().__init__()
         self.ln_1, self.attn, self.ln_2 = NanoNorm(cfg), NanoAttention(cfg), NanoNorm(cfg)
         self.c_fc = nn.Linear(cfg.n_embd, cfg.mlp_dim, bias=cfg.bias)
-        self.gelu = nn.GELU(approximate=gelu)
+        self.gelu = nn.GELU()
         self.c_proj = nn.Linear(cfg.mlp_dim, cfg.n_embd, bias=cfg.bias)
         self.dropout = nn.Dropout(cfg.dropout_resid)
 
@@ -158,13 +158,13 @@ class NanoBlock(nn.Module):
 
 
 class NanoGPT(nn.Module):
-    """The reference recipe's model. nanoGPT has the exact GELU ("none"); ours is GPT-2's ("tanh")."""
+    """The reference recipe's model, with the exact GELU where ours is GPT-2's."""
 
-    def __init__(self, cfg: ModelConfig, vocab_size: int, gelu: str = "none"):
+    def __init__(self, cfg: ModelConfig, vocab_size: int):
         super().__init__()
         self.wte, self.wpe = nn.Embedding(vocab_size, cfg.n_embd), nn.Embedding(cfg.block_size, cfg.n_embd)
         self.drop = nn.Dropout(cfg.dropout_embd)
-        self.h = nn.ModuleList([NanoBlock(cfg, gelu) for _ in range(cfg.n_layer)])
+        self.h = nn.ModuleList([NanoBlock(cfg) for _ in range(cfg.n_layer)])
         self.ln_f = NanoNorm(cfg)
         self.lm_head = nn.Linear(cfg.n_embd, vocab_size, bias=False)
         self.lm_head.weight = self.wte.weight
@@ -182,6 +182,12 @@ class NanoGPT(nn.Module):
         if targets is None:
             return logits, None
         return logits, F.cross_entropy(logits.view(-1, logits.size(-1)), targets.view(-1), ignore_index=-1)
+
+
+def plain_model(cfg: ModelConfig, vocab_size: int) -> Lecture | NanoGPT:
+    """The plain form of a step of the ladder, or of a model with tied weights."""
+    tied = cfg.architecture == "transformer" and cfg.tie_weights
+    return (NanoGPT if tied else Lecture)(cfg, vocab_size)
 
 
 def plain_batch(data: Dataset, batch_size: int, block_size: int, device: torch.device) -> tuple[Tensor, Tensor]:

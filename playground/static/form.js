@@ -4,16 +4,19 @@ import {
   base, begin, differences, element, emit, form, hasEffect, isOff, load, on, ready, remember, recall, reset, set, show,
   value, words,
 } from "./state.js";
+import { bindSchedule } from "./schedule.js";
 import { toPosition, toValue } from "./slider.js";
 
 const OPEN = "gpt-playground-open";
 const CHECK_AFTER = 120; // ms without a change before the server is asked
+const CHECK_WITHIN = 360; // ms after which it is asked all the same: a slider may keep moving
 
 export function mount(root, { props, server, watch }) {
   on("form", () => { paint(root); hand(props); ask(server); });
   on("checked", () => report(root));
   bind(root);
   bindGroups(root);
+  bindSchedule(root);
   begin(props.schema, props.presets);
   watch("value", () => { // an action changed it: a text was imported
     const given = JSON.parse(JSON.stringify(props.value || {}));
@@ -166,20 +169,23 @@ function summary(paths, switched) {
 
 // The server's check --------------------------------------------------------------------------------------------------
 
-let timer = null, asked = 0;
+let timer = null, asked = 0, changed = 0;
 
 function ask(server) {
   clearTimeout(timer);
+  changed ||= performance.now();
   timer = setTimeout(async () => {
+    changed = 0;
     const number = ++asked;
     const answer = await server.check({ preset: form.preset.id, changes: form.changes });
     if (number !== asked) return; // a newer question is under way
     if (!answer) { timer = setTimeout(() => ask(server), 2000); return; } // the server is away
     // While something does not fit, the drawing and the chart keep what was last known.
     const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : [];
+    if (!answer.schedule && form.checked) kept.push("schedule");
     form.checked = { ...answer, ...Object.fromEntries(kept.map((key) => [key, form.checked[key]])) };
     emit("checked", form.checked);
-  }, CHECK_AFTER);
+  }, Math.max(0, Math.min(CHECK_AFTER, changed + CHECK_WITHIN - performance.now())));
 }
 
 function report(root) {

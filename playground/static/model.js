@@ -1,9 +1,9 @@
 // The drawing of the model, from the form: what is there in its component's colour, what is off as a ghost.
 
 import { brief, form, hasEffect, on, ready, show, value } from "./state.js";
+import { make, text } from "./svg.js";
 import { bindWeights } from "./weights.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 268, MIDDLE = 140, LEFT = 58, BOX = 164, RAIL = 38, GAP = 9;
 
 export function mount(root) {
@@ -111,16 +111,4 @@ function box(svg, { name, note, part, off, low, tall, short }, x, width, y) {
   if (note && !short) g.append(text(x + width - 11, y + height / 2 + 4, note, "ps"));
   svg.append(g);
   return y + height;
-}
-
-function make(tag, attributes) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, wanted] of Object.entries(attributes)) made.setAttribute(name, wanted);
-  return made;
-}
-
-function text(x, y, words, classes) {
-  const made = make("text", { x, y, class: classes });
-  made.textContent = words;
-  return made;
 }

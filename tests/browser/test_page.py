@@ -85,6 +85,33 @@ def test_parameter_count_follows_the_form(reader):
     reader.page.wait_for_function("document.querySelector('#total').textContent === '309,313'")
 
 
+def test_the_learning_rate_is_drawn_as_the_form_has_it(reader):
+    def drawn(words: str, stale: bool = False) -> str:
+        """The curve, once the drawing says so."""
+        reader.page.wait_for_function("""([words, stale]) => { const figure = document.querySelector('#schedule');
+            return figure.querySelector('title')?.textContent.includes(words) && figure.matches('.stale') === stale; }""",
+            arg=[words, stale])
+        return reader.page.locator("#schedule .rate:not(.dim)").get_attribute("d")
+
+    reader.choose("ladder/03-multi-head")
+    reader.open("Training")
+    flat = drawn("stays at")
+    reader.option("train.schedule").locator("select").select_option("cosine")
+    falling = drawn("along half a cosine")
+    reader.type("train.warmup", "50")
+    rising = drawn("rises over 50 steps")
+    assert len({flat, falling, rising}) == 3
+    reader.type("train.warmup", "many")
+    assert drawn("rises over 50 steps", stale=True) == rising
+    reader.type("train.warmup", "0")
+    assert drawn("falls from") == falling
+    reader.option("train.optimizer").locator("select").select_option("muon")
+    drawn("AdamW's does the same")
+    assert reader.page.locator("#schedule .rate").count() == 2 and reader.page.locator("#schedule").is_visible()
+    reader.page.click("#reset-all")
+    assert drawn("stays at") == flat
+
+
 def test_bad_input_is_said_beside_the_form_and_blocks_train(reader):
     reader.choose("ladder/03-multi-head")
     reader.open("Token mixing")
