@@ -133,12 +133,10 @@ def stackable(run: Run, count: int) -> bool:
 @lru_cache(maxsize=256)
 def seconds_a_step(config: RunConfig, count: int, threads: int) -> tuple[float, float]:
     """Seconds that a step of `count` replicas takes as one model, and in turn: the least of a few, timed once."""
-    runs = [Run(seeded(config, seed)) for seed in range(count + 1)]
-    stack, alone = Stack(runs[1:]), runs[0]
-    ways = {
-        "as one": lambda: stack.step(runs[1:]),
-        "alone": lambda: float(train_step(alone.state, alone.data, alone.cfg.train, alone.device)),
-    }
+    alone, *runs = [Run(seeded(config, seed)) for seed in range(count + 1)]
+    stack = Stack(runs)
+    ways = {"as one": lambda: stack.step(runs),
+            "alone": lambda: float(train_step(alone.state, alone.data, alone.cfg.train, alone.device))}
     took = dict.fromkeys(ways, math.inf)
     began, rounds = perf_counter(), 0
     while rounds < LEAST_TIMED or perf_counter() - began < MOST_TIMED:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 from gpt import checkpoints, records
 from gpt.config import RunConfig
-from gpt.events import Eval, Event, Step
+from gpt.events import Eval, Event, Finished, Step
 from gpt.home import home
 from gpt.locks import Locks
 from gpt.options import Refusal
@@ -189,6 +189,13 @@ class RunStore:
             rows = db.execute("SELECT seq, step, kind, data FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
                               (run, after, limit)).fetchall()
         return [(seq, records.event(*row)) for seq, *row in rows]
+
+    def finished(self, run: str) -> Finished | None:
+        """How a run ended, if it has done all its steps."""
+        with self._connection() as db:
+            row = db.execute("SELECT step, kind, data FROM events WHERE run = ? AND kind = 'finished' "
+                             "ORDER BY seq DESC LIMIT 1", (run,)).fetchone()
+        return records.event(*row) if row else None
 
     def rewind(self, run: str, step: int) -> None:
         """Back to the moment when `step` steps were done: drops what a run resumed from there reports once more.

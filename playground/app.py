@@ -61,7 +61,8 @@ def serve(demo: gr.Blocks, **launch: Any) -> str:
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-            head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
+            head=f'<script src="{ROUTE}/frames.js"></script>'
+            + "".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
             app_kwargs={"routes": files}, max_file_size="20mb", **launch)
     except OSError as error:  # what it says names options of Gradio, not ours
         raise Refusal("The page cannot be served there: the port is in use, or the host is not this machine. "

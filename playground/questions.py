@@ -261,12 +261,14 @@ def more_steps(run: StoredRun) -> int:
 
 
 def words(store: RunStore, run: StoredRun) -> str:
-    """The present loss in words: the mean of the last steps, or the validation loss before any."""
+    """The present loss in words: the mean of the last steps, or the validation loss before any; and the final one."""
     if run.vocab_size is None:
         return ""
     recent = [loss for _, loss, _ in store.points(run.id, max(0, run.step - RECENT), 1, RECENT)]
     loss = sum(recent) / len(recent) if recent else run.val_loss
-    return "" if loss is None else verdict(loss, verdicts(run.vocab_size, run.unigram, run.bigram))
+    said = "" if loss is None else verdict(loss, verdicts(run.vocab_size, run.unigram, run.bigram))
+    end = store.finished(run.id) if run.status == "finished" else None
+    return f"{said} · {end.val_loss:.3f} on all {end.val_tokens:,} held-out tokens" if end and end.val_tokens else said
 
 
 def real(value: float | None) -> float | None:

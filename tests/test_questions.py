@@ -286,6 +286,13 @@ def test_a_run_at_the_limit_is_not_extended(scheduler):
         wiring.extend(scheduler, SimpleNamespace(id="x", step=questions.MOST_STEPS))
 
 
+def test_the_final_loss_says_what_it_is_over(ask, store):
+    run = trained(store, steps=5, owner=BOB)
+    assert "held-out" not in ask.poll({"visitor": BOB, "run": run})["words"]
+    store.append(run, [Finished(5, 1.23456, 1.0, 59_405)])
+    assert ask.poll({"visitor": BOB, "run": run})["words"].endswith(" · 1.235 on all 59,405 held-out tokens")
+
+
 def test_finished_steps_are_marked(ask, store):
     run = trained(store, steps=5, owner=BOB)
     store.append(run, [Finished(5, 2.0, 1.0)])

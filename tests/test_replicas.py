@@ -105,6 +105,16 @@ def test_the_ladder_trains_as_alone(preset):
         assert_alike(found[run.cfg.train.seed], alone(run), within=1e-4)
 
 
+@pytest.mark.parametrize("model", [replace(NOISY, norm="rms", position="rope", qk_norm=True, activation="relu2"), SMALL])
+def test_operations_of_large_tensors_train_as_alone(monkeypatch, model):
+    """Longer batches reach the sizes from which other functions compute the same."""
+    runs, others = runs_of(config(model)), runs_of(config(model))
+    monkeypatch.setattr("gpt.kernels.SMALL", 5 * SMALL.block_size * SMALL.n_embd)  # of 4 rows alone, 12 here
+    found = by_seed(as_one(runs))
+    for run, other in zip(runs, others):
+        assert_alike(found[run.cfg.train.seed], alone(other), within=1e-4)
+
+
 # Events -------------------------------------------------------------------------------------------------------------
 
 def test_both_ways_tell_the_same():
