@@ -67,9 +67,9 @@ def resume(arguments: Namespace, changes: Changes) -> int:
 
 def record(recording: "Recording", as_json: bool) -> int:
     """Train to the end, telling what happens. Control-C, or a reader that goes, stops it so that `resume` continues it."""
-    from gpt.device import limit_threads
+    from gpt.device import prepare
 
-    limit_threads()
+    prepare()
     tell: Callable[[Event], None] = JsonTeller(recording.id) if as_json else Teller(recording)
     pressed = threading.Event()  # looked at between events, when weights and step belong together
     before = signal.signal(signal.SIGINT, lambda *_: pressed.set())
@@ -165,10 +165,10 @@ def evaluate(arguments: Namespace, changes: Changes) -> int:
 
 def trained(prefix: str) -> Any:
     """The run whose id begins with `prefix`, with the weights of its newest checkpoint."""
-    from gpt.device import limit_threads
+    from gpt.device import prepare
     from gpt.run import Run
 
-    limit_threads()
+    prepare()
     store = RunStore()
     id = store.find(prefix)
     checkpoint = store.load_checkpoint(id)
@@ -180,10 +180,10 @@ def trained(prefix: str) -> Any:
 def seeds(arguments: Namespace, changes: Changes) -> int:
     from statistics import mean, stdev
 
-    from gpt.device import limit_threads
+    from gpt.device import prepare
     from gpt.replicas import train_replicas
 
-    limit_threads()
+    prepare()
     config = configure(load(arguments.preset).config, changes)
     if not 1 <= arguments.count <= MOST_SEEDS:
         raise ConfigError([f"--count {arguments.count}: use 1 to {MOST_SEEDS}."])
@@ -234,19 +234,19 @@ def options(arguments: Namespace, changes: Changes) -> int:
 
 
 def ladder(arguments: Namespace, changes: Changes) -> int:
-    from gpt.device import limit_threads
+    from gpt.device import prepare
     from gpt.ladder import climb
 
-    limit_threads()
+    prepare()
     climb({"data.dataset": "tinyshakespeare", **changes}, arguments.only)
     return 0
 
 
 def bench(arguments: Namespace, changes: Changes) -> int:
     from gpt import bench
-    from gpt.device import limit_threads
+    from gpt.device import prepare
 
-    limit_threads()
+    prepare()
     bench.run(arguments.dataset, arguments.only)
     return 0
 

@@ -261,7 +261,7 @@ class TrainConfig:
         "adamw": ("AdamW", "Each weight has its own step size, from the history of its gradients."),
         "adam": ("Adam", "The same, but the pull towards zero goes through the averages too."),
         "lion": ("Lion", "Only the sign of the averaged gradient counts. Wants a step size three to ten times smaller."),
-        "muon": ("Muon", "Each matrix in the blocks moves the same amount in all its directions; AdamW does the rest."),
+        "muon": ("Muon", "Each matrix in the blocks moves as much in all its directions; AdamW does the rest. Wants about 0.02."),
         "sgd": ("SGD", "Straight down the gradient, with momentum if wanted."),
     }, label="Rule", term="optimizer", group="Training", short="optimizer", help="How gradients become steps.",
         source="Kingma & Ba 2014, Loshchilov & Hutter 2017, Chen et al. 2023, Jordan et al. 2024")

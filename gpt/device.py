@@ -1,11 +1,15 @@
-"""Which device a run uses."""
+"""Which device a run uses, and how a process that trains is set up."""
 
+import ctypes
 import os
+import sys
 
 import torch
 
 from gpt import kernels
 from gpt.options import ConfigError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 AVAILABLE = {
     "cuda": torch.cuda.is_available,
@@ -34,6 +38,24 @@ def describe_device(device: torch.device, precision: str = "float32") -> str:
     if precision == "float32":
         return words
     return f"{words}, {precision}" if kernels.bfloat16_is_fast(device.type) else f"{words}, float32 (no {precision} here)"
+
+
+def prepare() -> None:
+    """Sets this process up for training. May be called again."""
+    limit_threads()
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """Lets the GNU C library keep what a step has freed for the next one.
+
+    By itself it returns large blocks to the system, which clears every page anew when they are asked for again: up to a
+    fifth of a step, and more in a thread than in a program's first.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the largest it takes
+        mallopt(M_TRIM_THRESHOLD, 512 << 20)
 
 
 def limit_threads() -> None:

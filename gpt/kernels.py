@@ -70,24 +70,32 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 @lru_cache
 def bfloat16_is_fast(device: str) -> bool:
-    """Whether a kind of device multiplies bfloat16 by instructions of its own: CUDA cards, and newer processors."""
+    """Whether a kind of device multiplies bfloat16 by instructions of its own, and PyTorch by these."""
     if device == "cpu":
         able = torch.cpu.get_capabilities()
-        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        return any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")) and clearly_faster(halved, torch.bfloat16)
     return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 @lru_cache
 def onednn_is_faster() -> bool:
-    """Whether oneDNN's products are clearly faster here than those PyTorch takes by itself; a few milliseconds, once."""
-    a, b = torch.ones(512, 256), torch.ones(256, 256)
-    ways = (lambda: F.linear(a, b), lambda: onednn(a, b))
+    """Whether oneDNN's products are faster here than those PyTorch takes by itself."""
     try:
-        with torch.inference_mode():
-            best = [min(_seconds(way) for _ in range(20)) for way in ways]
+        return clearly_faster(onednn, torch.float32)
     except (AttributeError, RuntimeError, NotImplementedError):  # a build without oneDNN
         return False
-    return best[0] > 1.3 * best[1]
+
+
+@torch.inference_mode()
+def clearly_faster(times: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> bool:
+    """Whether a product in `dtype` takes much less time than PyTorch's in float32; a few milliseconds.
+
+    Much, so that it comes out the same each time: a run that is resumed multiplies as it did before.
+    """
+    a, b = torch.ones(512, 256), torch.ones(256, 256)
+    factors = a.to(dtype), b.to(dtype)
+    usual, other = (min(_seconds(way) for _ in range(20)) for way in (lambda: F.linear(a, b), lambda: times(*factors)))
+    return usual > 1.3 * other
 
 
 def _seconds(work: Callable[[], Any]) -> float:

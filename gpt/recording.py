@@ -8,7 +8,7 @@ from gpt.run import Run
 from gpt.store import RunStore
 from gpt.tokenizers import TextError
 
-FLUSH_SECONDS = 0.3  # a killed process loses at most the events of this long, and of one step
+FLUSH_SECONDS = 0.1  # after this long others see an event; a killed process loses no more, and one step
 CHECKPOINT_SECONDS = 15.0  # and repeats at most this much training
 
 

@@ -1,6 +1,7 @@
 """The page, put together and served. Also runs as a plain script, from any folder, as Hugging Face Spaces does."""
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,26 +13,30 @@ if str(ROOT) not in sys.path:  # run as a script, Python looks for modules in th
     sys.path.insert(0, str(ROOT))
 
 import gradio as gr
-from starlette.routing import Mount
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gpt.options import Refusal
 from gpt.store import RunStore
+from playground.direct import direct
 from playground.page import Page
 from playground.panels import masthead, model, settings, training, writing
 from playground.panels.island import ROUTE
-from playground.questions import questions
+from playground.questions import Questions, questions
 from playground.scheduler import Scheduler
 from playground.wiring import wire
 
 STATIC = Path(__file__).resolve().parent / "static"
+LOOK_SECONDS = 0.01  # between two looks at Gradio's queue, which would look a thousand times a second and disturb training
+SWITCH_SECONDS = 0.001  # for which the server may keep the interpreter from the trainer, and the other way round
 BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
 
 
-def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
+def build(store: RunStore, scheduler: Scheduler, ask: Questions) -> gr.Blocks:
     """The page over `store`. Serve it with `serve`, which adds its look and files."""
-    ask = questions(store, scheduler)
     with gr.Blocks(title="GPT Playground", fill_width=True, analytics_enabled=False) as demo:
         visitor = gr.BrowserState(None, **BROWSER_STATE)
         masthead.masthead()
@@ -50,24 +55,44 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
     return demo
 
 
-def serve(demo: gr.Blocks, **launch: Any) -> str:
+def serve(demo: gr.Blocks, ask: Questions, **launch: Any) -> str:
     """Starts serving the page in the background and returns its address; `launch` goes to Gradio. Raises Refusal."""
     font = gr.themes.utils.fonts.LocalFont
     theme = gr.themes.Base(font=[font("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
                            font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
-    files = [Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
-             Mount(f"/{ROUTE}", Files(directory=STATIC))]
+    routes = [Route(f"/{ROUTE}/poll", direct(ask.poll), methods=["POST"]),
+              Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
+              Mount(f"/{ROUTE}", Files(directory=STATIC))]
     sheets = ("page.css", "form.css", "chart.css")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-            head=f'<script src="{ROUTE}/frames.js"></script>'
-            + "".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
-            app_kwargs={"routes": files}, max_file_size="20mb", **launch)
+            head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
+            app_kwargs={"routes": routes, "middleware": [Middleware(Ahead)]}, max_file_size="20mb", **launch)
     except OSError as error:  # what it says names options of Gradio, not ours
         raise Refusal("The page cannot be served there: the port is in use, or the host is not this machine. "
                       "Choose another --port or --host.") from error
+    demo._queue.sleep_when_free = demo._queue.progress_update_sleep_when_free = LOOK_SECONDS
     return shared or local
+
+
+class Ahead:
+    """Puts a script into the page before Gradio's own, which have begun when those of `head` come."""
+
+    SCRIPT = f'<script src="{ROUTE}/frames.js"></script>'.encode()
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def put(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                del MutableHeaders(raw=message["headers"])["content-length"]
+            elif message["type"] == "http.response.body":
+                message["body"] = message["body"].replace(b"<head>", b"<head>" + self.SCRIPT, 1)
+            await send(message)
+
+        await self.app(scope, receive, put if scope["type"] == "http" and scope["path"] == "/" else send)
 
 
 class Files(StaticFiles):
@@ -95,10 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     global demo
     given, scheduler = read(argv), None
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services and containers send
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         store = RunStore()
-        demo = build(store, scheduler := Scheduler(store))
-        address = serve(demo, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
+        ask = questions(store, scheduler := Scheduler(store))
+        demo = build(store, scheduler, ask)
+        address = serve(demo, ask, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
         print(f"GPT Playground: {address}", flush=True)
         warm_up()
         demo.block_thread()
@@ -130,10 +157,12 @@ def warm_up() -> None:
     """Imports torch and times the machine, in the main thread, once the server already answers."""
     from gpt import estimate, recording  # noqa: F401
     from gpt.config import RunConfig
-    from gpt.device import limit_threads
+    from gpt.device import prepare
 
-    limit_threads()
+    prepare()
     estimate.seconds(RunConfig())
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again and again would cost the trainer
 
 
 demo: gr.Blocks | None = None  # a module's variable, which is where Spaces looks for the page

@@ -227,10 +227,10 @@ class Scheduler:
             newest.leaving = "queued"
 
     def _load(self, id: str) -> "Recording":
-        from gpt.device import limit_threads
+        from gpt.device import prepare
         from gpt.recording import Recording
 
-        limit_threads()
+        prepare()
         return Recording(self.store, id)
 
     def _wake(self, _: Future) -> None:

@@ -77,6 +77,24 @@ def test_a_build_without_onednn_multiplies_as_pytorch_does(monkeypatch):
     assert kernels.onednn_is_faster.__wrapped__() is False
 
 
+@pytest.mark.parametrize("taken, faster", [((1.0, 0.5), True), ((1.0, 0.9), False), ((0.5, 1.0), False)])
+def test_only_what_is_clearly_faster_is_taken(monkeypatch, taken, faster):
+    calls = iter([taken[0]] * 20 + [taken[1]] * 20)
+    monkeypatch.setattr(kernels, "_seconds", lambda work: next(calls))
+    assert kernels.clearly_faster(kernels.halved, torch.bfloat16) is faster
+    assert next(calls, None) is None
+
+
+@pytest.mark.parametrize("able, faster, fast", [
+    ({"avx512_bf16": True}, True, True), ({"avx512_bf16": True}, False, False), ({"bf16": True, "neon": True}, True, True),
+    ({"avx2": True}, True, False)])
+def test_bfloat16_needs_instructions_that_are_used(monkeypatch, able, faster, fast):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.setattr(kernels, "clearly_faster", lambda times, dtype: faster)
+    assert kernels.bfloat16_is_fast.__wrapped__("cpu") is fast
+    assert kernels.bfloat16_is_fast.__wrapped__("mps") is False
+
+
 @pytest.mark.parametrize("T", [2, 33])
 def test_halved_attention(T):
     q, k, v = (randn(3, 2, T, 8, seed=s) for s in range(3))

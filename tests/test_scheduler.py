@@ -1,8 +1,11 @@
 """The background training thread: fair to all runs, and nothing is lost when one is paused, stopped or fails."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
@@ -283,3 +286,91 @@ def test_sampling_does_not_change_the_training(scheduler, store):
             list(scheduler.sample(sampled, SampleConfig(length=20)))
     until(lambda: status(store, plain) == "finished")
     assert [p[:2] for p in store.points(plain, limit=9999)] == [p[:2] for p in store.points(sampled, limit=9999)]
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Steps that begin and do not end: `held.at` is set once one is under way, and `held.on` lets all go on."""
+    from gpt import train
+
+    held, step = SimpleNamespace(at=threading.Event(), on=threading.Event(), after=1), train.train_step
+
+    def slowly(state, *rest):
+        if state.step >= held.after:
+            held.at.set()
+            assert held.on.wait(20)
+        return step(state, *rest)
+
+    monkeypatch.setattr(train, "train_step", slowly)
+    yield held
+    held.on.set()
+
+
+def test_a_sample_waits_for_no_step(held, scheduler, store):
+    """Neither for one of its own run, nor for one of another's: the weights keep still meanwhile."""
+    runs = [submit(scheduler, owner) for owner in ("ann", "bob")]
+    assert held.at.wait(20)
+    until(lambda: all(scheduler._jobs[run].recording and scheduler._jobs[run].recording.done() for run in runs))
+    for run in runs:
+        assert len("".join(scheduler.sample(run, SampleConfig(length=20)))) == 20
+    held.on.set()
+    until(lambda: all(run.step > 2 for run in store.runs()))
+
+
+def test_a_sample_is_answered_whatever_becomes_of_its_run(scheduler, store):
+    run = submit(scheduler)
+    until(lambda: store.run(run).step > 0)
+    job = scheduler._jobs[run]
+    scheduler.stop(run)
+    until(lambda: status(store, run) == "stopped")
+    assert job.sampler().sample(SampleConfig(length=5))
+
+
+def test_all_who_ask_at_once_share_one_copy(scheduler, store):
+    run = submit(scheduler, quota=1)
+    job = scheduler._jobs[run]
+    until(lambda: status(store, run) == "paused")
+    answers = [Future(), Future()]
+    job.asked.extend(answers)
+    job.answer(job.recording.result().run)
+    assert answers[0].result(0) is answers[1].result(0) and not job.asked
+
+
+CHECKED = TINY | {"train.eval_tokens": 50_000, "sample.length": 500}
+
+
+def test_a_pause_takes_effect_within_a_batch_of_a_check(scheduler, store, monkeypatch):
+    from gpt import train
+
+    batches, loss = [], train.summed_loss
+
+    def pressed(*given):
+        batches.append(given)
+        if len(batches) == 3:
+            scheduler.pause(run)
+        return loss(*given)
+
+    monkeypatch.setattr(train, "summed_loss", pressed)
+    run = submit(scheduler, changes=CHECKED)
+    until(lambda: status(store, run) == "paused")
+    assert len(batches) == 3 and store.run(run).step == 0
+    scheduler.resume(run)
+    until(lambda: store.run(run).step > 0)
+
+
+def test_a_pause_takes_effect_within_a_piece_of_a_sample(scheduler, store, monkeypatch):
+    from gpt import generate
+    from gpt.run import TOKENS_AT_ONCE
+
+    tokens, draw = [], generate.next_token
+
+    def pressed(*given):
+        tokens.append(given)
+        if len(tokens) == 5:
+            scheduler.pause(run)
+        return draw(*given)
+
+    monkeypatch.setattr(generate, "next_token", pressed)
+    run = submit(scheduler, changes=CHECKED)
+    until(lambda: status(store, run) == "paused")
+    assert len(tokens) == TOKENS_AT_ONCE and store.run(run).step == 0

@@ -61,7 +61,7 @@ def training(ask: Questions) -> Training:
 
 def live_chart(ask: Questions) -> gr.HTML:
     """The chart: asks for what is new and appends it. On a Space it asks less often, since hosts count requests."""
-    return island("chart", CHART, elem_id="chart", ask=(ask.poll, ask.curve, ask.settings, ask.runs, ask.writing, ask.table),
+    return island("chart", CHART, elem_id="chart", ask=(ask.curve, ask.settings, ask.runs, ask.writing, ask.table),
                   every_ms=1500 if os.environ.get("SPACE_ID") else 400,
                   plotly=f"{ROUTE}/plotly/plotly.min.js?{version('plotly')}",
                   layout=plots.layout(), traces=plots.traces(),

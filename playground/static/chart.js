@@ -73,11 +73,11 @@ class Chart {
     on("runs", () => this.fetchEarlier());
     for (const event of ["checked", "step"]) on(event, () => { if (!this.run) this.rebuild(); });
     new MutationObserver(() => this.rebuild()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    new ResizeObserver(() => { Plotly.Plots.resize(this.plot); this.label(); }).observe(this.plot);
+    new ResizeObserver(() => { Plotly.Plots.resize(this.plot); this.fit(); }).observe(this.plot);
     this.plot.on("plotly_relayout", (change) => {
       if (this.own || !Object.keys(change).some((key) => /^[xy]axis\.range/.test(key))) return;
       this.zoomed = true;
-      this.label();
+      this.fit();
     });
     this.plot.on("plotly_doubleclick", () => { this.zoomed = false; this.fit(); });
     this.fetchEarlier();
@@ -137,7 +137,7 @@ class Chart {
     }
     const settings = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
     Plotly.react(this.plot, this.paint(data), this.paint(layout), settings);
-    this.label();
+    this.fit();
     this.tell();
   }
 
@@ -198,21 +198,21 @@ class Chart {
     const x = this.xs(steps, run.seconds.slice(fresh.from)), checks = this.checks(run.evals.slice(fresh.evals));
     const smooth = steps.map((step, i) => this.average.add(step, loss[i]));
     this.heads.push(...smooth);
-    Plotly.extendTraces(this.plot, { x: [x, x, checks.x], y: [loss, smooth, checks.y] }, [BATCH, SMOOTH, CHECKS]);
-    this.fit();
+    const old = [BATCH, SMOOTH, CHECKS].map((trace) => this.plot.data[trace]), more = [[x, loss], [x, smooth], [checks.x, checks.y]];
+    const traces = { x: old.map((trace, i) => [...trace.x, ...more[i][0]]), y: old.map((trace, i) => [...trace.y, ...more[i][1]]) };
+    Plotly.update(this.plot, traces, this.fitting(), [BATCH, SMOOTH, CHECKS]); // at once: each call draws everything anew
   }
 
-  // Ranges that hold everything, unless the visitor has zoomed; then the labels.
   fit() {
-    const [x, y] = this.ranges(), { xaxis, yaxis } = this.plot._fullLayout, now = [...xaxis.range, ...yaxis.range];
-    const same = [...x, ...y].every((n, i) => Math.abs(n - now[i]) < 1e-9);
-    if (!this.zoomed && !same) this.relayout({ "xaxis.range": x, "yaxis.range": y });
-    this.label();
+    if (!this.plot._fullLayout) return;
+    this.own += 1; // its event comes later, and must not be taken for the visitor's
+    Plotly.relayout(this.plot, this.fitting()).finally(() => { this.own -= 1; });
   }
 
-  relayout(change) {
-    this.own += 1; // its event comes later, and must not be taken for the visitor's
-    Plotly.relayout(this.plot, change).finally(() => { this.own -= 1; });
+  // Ranges that hold everything, unless the visitor has zoomed; and the labels.
+  fitting() {
+    const { xaxis, yaxis } = this.plot._fullLayout, [x, y] = this.zoomed ? [xaxis.range, yaxis.range] : this.ranges();
+    return { "xaxis.range": [...x], "yaxis.range": [...y], annotations: this.annotations(x, y) };
   }
 
   // Earlier runs ----------------------------------------------------------------------------------------------------
@@ -262,17 +262,18 @@ class Chart {
     return found;
   }
 
-  label() {
-    if (!this.plot._fullLayout) return;
-    const { xaxis, yaxis, _size: size } = this.plot._fullLayout, { logX, logY } = this.view;
+  // As Plotly wants them, on axes with these ranges.
+  annotations([left, right], [low, high]) {
+    const { _size: size } = this.plot._fullLayout, { logX, logY } = this.view;
     const inView = this.labels().map((label) => {
       const dataX = onAxis(logX, label.x), dataY = onAxis(logY, label.y);
-      return { ...label, dataX, dataY, x: xaxis.l2p(dataX), y: yaxis.l2p(dataY) };
+      const x = size.w * (dataX - left) / (right - left), y = size.h * (high - dataY) / (high - low);
+      return { ...label, dataX, dataY, x, y };
     }).filter(({ x, y, atEdge }) => y >= 0 && y <= size.h && (atEdge || (x >= 0 && x <= size.w + 1)));
     const around = { width: size.w, room: size.r, height: size.h, font: "IBM Plex Sans" };
     const caption = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40,
       showarrow: false, text: "loss, nats a token", font: { size: 12, color: this.colour("--mut") } };
-    this.relayout({ annotations: [caption, ...place(inView, around).map((label) => this.annotation(label))] });
+    return [caption, ...place(inView, around).map((label) => this.annotation(label))];
   }
 
   annotation({ text, strong, colour, atEdge, dataX, dataY, dy }) {

@@ -29,7 +29,8 @@ export function bindRuns(root, chart) {
 function paintRuns(list) {
   list.replaceChildren(...session.runs.map((run) => {
     const chip = element("button", "chip"), here = run.id === session.shown?.id;
-    const loss = (here ? session.shown.evals.at(-1)?.[1] : null) ?? run.val; // the list is asked for less often than the run
+    // The list is asked for less often than the run; but the last loss, over all held-out text, comes with it.
+    const latest = here && run.status !== "finished" ? session.shown.evals.at(-1)?.[1] : null, loss = latest ?? run.val;
     chip.type = "button";
     chip.dataset.run = run.id;
     chip.dataset.part = run.colour;
