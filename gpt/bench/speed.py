@@ -80,7 +80,7 @@ def on_all_cores(name: str, config: RunConfig, device: torch.device) -> Row:
         slow, fast = in_turn(lambda: with_threads(few), lambda: with_threads(all_cores))
     finally:
         torch.set_num_threads(few)
-    return Row(f"{name}, {all_cores} threads on an idle machine", tokens_told(config, fast),
+    return Row(f"{name}, {all_cores} threads", tokens_told(config, fast),
                f"{few} thread{'s' * (few > 1)}: {tokens_told(config, slow)}", ratio(slow, fast))
 
 

@@ -107,6 +107,7 @@ function take(run, answer) {
   const known = session.runs.find((other) => other.id === run.id)?.status;
   if (known !== run.status || (others && performance.now() - listed > LIST_MS)) refreshRuns();
   if (answer.more) return 0;
+  if (GOING.includes(run.status) && !run.steps.length && !run.place) return every / 4; // its first point is near
   if (before !== run.status) return every; // its last points may come after its last word
   return run.status === "running" ? every : run.status === "queued" ? QUEUED_MS : RESTING_MS;
 }

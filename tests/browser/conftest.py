@@ -144,7 +144,8 @@ class Visitor:
 
     @property
     def steps_done(self) -> int:
-        """The steps done as the status says."""
+        """The steps done as the status says; not yet while it says that the run is starting."""
+        self.page.wait_for_function("/^step [0-9]/.test(document.querySelector('#status-step').textContent)")
         return int(re.sub(r"\D", "", self.page.locator("#status-step").inner_text().split(" of ")[0]))
 
     def wait_step(self, step: int) -> None:
