@@ -7,7 +7,10 @@ No torch here: the command line's help and the page must appear before torch is 
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Iterator
 
 # A condition: any one of the dicts must hold; a dict holds when every option it names has one of the values.
@@ -175,9 +178,14 @@ def text(default: str, most: int, **about: Any) -> Any:
     return _option("text", default, high=most, **about)
 
 
-def options(config: Any) -> dict[str, Option]:
+def options(config: Any) -> Mapping[str, Option]:
     """The options of a section (class or instance), by field name, in their order."""
-    return {f.name: Option(name=f.name, **f.metadata["option"]) for f in fields(config) if "option" in f.metadata}
+    return _options(config if isinstance(config, type) else type(config))
+
+
+@lru_cache
+def _options(cls: type) -> Mapping[str, Option]:
+    return MappingProxyType({f.name: Option(name=f.name, **f.metadata["option"]) for f in fields(cls) if "option" in f.metadata})
 
 
 def sections(config: Any) -> dict[str, type]:

@@ -35,7 +35,7 @@ SWITCH_SECONDS = 0.001  # for which the server may keep the interpreter from the
 BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
 
 
-def build(store: RunStore, scheduler: Scheduler, ask: Questions) -> gr.Blocks:
+def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
     """The page over `store`. Serve it with `serve`, which adds its look and files."""
     with gr.Blocks(title="GPT Playground", fill_width=True, analytics_enabled=False) as demo:
         visitor = gr.BrowserState(None, **BROWSER_STATE)
@@ -45,10 +45,10 @@ def build(store: RunStore, scheduler: Scheduler, ask: Questions) -> gr.Blocks:
             with gr.Column(elem_id="left"):
                 model.model()
             with gr.Column(elem_id="middle"):
-                desk = training.training(ask)
+                desk = training.training()
                 written = writing.writing()
             with gr.Column(elem_id="right"):
-                form = settings.settings(ask)
+                form = settings.settings()
                 pasted, paste, upload, text_note = settings.own_text()
         wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
                   text_note=text_note, **vars(desk), **vars(written)), store, scheduler)
@@ -60,7 +60,7 @@ def serve(demo: gr.Blocks, ask: Questions, **launch: Any) -> str:
     font = gr.themes.utils.fonts.LocalFont
     theme = gr.themes.Base(font=[font("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
                            font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
-    routes = [Route(f"/{ROUTE}/poll", direct(ask.poll), methods=["POST"]),
+    routes = [*(Route(f"/{ROUTE}/ask/{name}", direct(question), methods=["POST"]) for name, question in vars(ask).items()),
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
     sheets = ("page.css", "form.css", "chart.css")
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         store = RunStore()
         ask = questions(store, scheduler := Scheduler(store))
-        demo = build(store, scheduler, ask)
+        demo = build(store, scheduler)
         address = serve(demo, ask, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
         print(f"GPT Playground: {address}", flush=True)
         warm_up()

@@ -114,7 +114,7 @@ class Visitor:
         return desk["run"]
 
     def poll(self, **asked: Any) -> dict[str, Any]:
-        return self.request("POST", "/playground/poll", {"visitor": self.id, **asked})
+        return self.request("POST", "/playground/ask/poll", {"visitor": self.id, **asked})
 
 
 # In a browser -------------------------------------------------------------------------------------------------------
@@ -189,25 +189,29 @@ def rows() -> Iterator[Row]:
 
 def first_tokens(requests: int = 15) -> Iterator[Row]:
     """From the press of Sample, as the browser sends it, to the first character that comes back."""
-    for preset in ("modern/fast", "ladder/12-gpu", "ladder/03-multi-head"):
-        app = App()
-        try:
-            visitor = Visitor(app)
-            run, taken = visitor.train(preset), []
+    app = App()
+    try:
+        visitor = Visitor(app)
+        for preset in ("modern/fast", "ladder/12-gpu", "ladder/03-multi-head"):
+            run = visitor.train(preset)
             while app.progress()[0] < 20:
                 time.sleep(0.1)
-            for _ in range(requests):
-                began = time.perf_counter()
-                for note in visitor.press("sample", run, {"preset": preset, "changes": {"sample.length": 8}}):
-                    if isinstance(note[0], str) and note[0] or isinstance(note[0], list) and note[0]:
-                        taken.append(1000 * (time.perf_counter() - began))
-                        break
-                time.sleep(0.2)
-        finally:
-            app.close()
-        most = sorted(taken)[int(0.9 * len(taken))]
-        yield Row(f"first token over HTTP while {preset} trains", f"{median(taken):.0f} ms, nine of ten within {most:.0f} ms", "", None,
-                  "50 ms", median(taken) <= 50)
+            taken = sorted(first_token(visitor, run, preset) for _ in range(requests))
+            list(visitor.press("stop", run, {}))
+            most = taken[int(0.9 * requests)]
+            yield Row(f"first token over HTTP while {preset} trains", f"{median(taken):.0f} ms, nine of ten within {most:.0f} ms",
+                      "", None, "50 ms", most <= 50)
+    finally:
+        app.close()
+
+
+def first_token(visitor: Visitor, run: str, preset: str) -> float:
+    """Milliseconds; the rest is read, too, or the next request would get it."""
+    time.sleep(0.2)
+    began, taken = time.perf_counter(), []
+    for _ in visitor.press("sample", run, {"preset": preset, "changes": {"sample.length": 8}}):
+        taken.append(1000 * (time.perf_counter() - began))
+    return taken[0]
 
 
 def polling(seconds: float = 6.0) -> Row:
@@ -231,7 +235,7 @@ def polling(seconds: float = 6.0) -> Row:
             watcher.join()
     finally:
         app.close()
-    return Row(f"{WATCHERS} visitors watching", f"{share:.0%} of one core", "", None, "15 %", share <= 0.15)
+    return Row(f"{WATCHERS} visitors watching, nothing training", f"{share:.0%} of one core", "", None, "15 %", share <= 0.15)
 
 
 def burnt(app: App, seconds: float) -> float:
@@ -306,7 +310,7 @@ def latencies(app: App, page: Any, clicks: int = 8, seconds: float = 6.0) -> Ite
             if stored[0][1] < shown <= stored[-1][1]]
     most = max(late) + FLUSH_SECONDS
     yield Row("a computed point on the screen", f"within {median(late) + FLUSH_SECONDS:.2f} s, at most {most:.2f} s", "", None, "0.6 s",
-              median(late) + FLUSH_SECONDS <= 0.6)
+              most <= 0.6)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A question that the browser asks several times a second, answered past Gradio: its own way costs several times the answer."""
+"""The questions of the browser, answered past Gradio: its own way to a function costs several times the answer."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from playground.questions import Question
 
-MOST_BYTES = 10_000  # of what is asked
+MOST_BYTES = 100_000  # of what is asked
 
 
 def direct(question: Question) -> Callable[[Request], Awaitable[Response]]:

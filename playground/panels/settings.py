@@ -4,7 +4,6 @@ import gradio as gr
 
 from playground import form
 from playground.panels.island import island
-from playground.questions import Questions
 
 SETTINGS = """
 <section class="card form" aria-label="Settings"><div class="form-head">
@@ -15,10 +14,10 @@ OWN_TEXT = """<h2>My own text</h2><p class="help" aria-live="polite">Plain text 
 It stays on this server.</p>"""
 
 
-def settings(ask: Questions) -> gr.HTML:
+def settings() -> gr.HTML:
     """All options; its value is {"preset", "changes"}."""
-    return island("form", SETTINGS.replace("{groups}", form.render()), elem_id="settings", ask=(ask.check,),
-                  schema=form.schema(), presets=form.describe_presets())
+    return island("form", SETTINGS.replace("{groups}", form.render()), elem_id="settings", schema=form.schema(),
+                  presets=form.describe_presets())
 
 
 def own_text() -> tuple[gr.Textbox, gr.Button, gr.UploadButton, gr.HTML]:

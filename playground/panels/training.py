@@ -8,7 +8,6 @@ import gradio as gr
 
 from playground import plots
 from playground.panels.island import ROUTE, island
-from playground.questions import Questions
 
 STATUS = """
 <div class="status"><p><b id="status-step"></b> <span id="status-left"></span></p><p id="status-words"></p>
@@ -45,7 +44,7 @@ class Training:
     extend: gr.Button
 
 
-def training(ask: Questions) -> Training:
+def training() -> Training:
     """Buttons, status and chart."""
     with gr.Column(elem_id="desk", elem_classes="card"):
         with gr.Row(elem_id="controls"):
@@ -55,13 +54,13 @@ def training(ask: Questions) -> Training:
             stop = gr.Button("Stop", elem_id="stop")
             extend = gr.Button("+ steps", elem_id="extend")
             island("status", STATUS, elem_id="status")
-        desk = live_chart(ask)
+        desk = live_chart()
     return Training(desk, train, pause, step, stop, extend)
 
 
-def live_chart(ask: Questions) -> gr.HTML:
+def live_chart() -> gr.HTML:
     """The chart: asks for what is new and appends it. On a Space it asks less often, since hosts count requests."""
-    return island("chart", CHART, elem_id="chart", ask=(ask.curve, ask.settings, ask.runs, ask.writing, ask.table),
+    return island("chart", CHART, elem_id="chart",
                   every_ms=1500 if os.environ.get("SPACE_ID") else 400,
                   plotly=f"{ROUTE}/plotly/plotly.min.js?{version('plotly')}",
                   layout=plots.layout(), traces=plots.traces(),

@@ -1,5 +1,6 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
+import { ask } from "./ask.js";
 import { element, form, on, ready, recall, remember, value } from "./state.js";
 import { GOING, enter, session, start, title, turnedAway } from "./session.js";
 import { Average, across, onAxis, rangeOn, rangeX, rangeY, spanOf } from "./curves.js";
@@ -13,9 +14,9 @@ const BATCH = 0, SMOOTH = 1, CHECKS = 2, PUBLISHED = 3; // traces of plots.py; e
 const SMOOTHING = 70; // at first, and always for earlier runs
 const LOG_TICKS = [0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10];
 
-export async function mount(root, { props, server, watch }) {
+export async function mount(root, { props, watch }) {
   const chart = new Chart(root, props);
-  start(server, props.every_ms);
+  start(props.every_ms);
   bindRuns(root, chart);
   bindNote(root.querySelector("#note"));
   let first = true;
@@ -231,7 +232,7 @@ class Chart {
   async fetchEarlier() {
     const missing = this.others().filter((run) => this.curves.get(run.id)?.step !== run.step);
     for (const run of missing.slice(0, 2 * this.props.earlier.length)) {
-      const curve = await session.server.curve({ visitor: session.visitor, run: run.id });
+      const curve = await ask("curve", { visitor: session.visitor, run: run.id });
       if (!curve?.steps) continue;
       const average = new Average(spanOf(SMOOTHING, run.step));
       curve.smooth = curve.steps.map((step, i) => average.add(step, curve.loss[i]));

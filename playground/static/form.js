@@ -1,5 +1,6 @@
 // The form: native controls, bound to the shared state. Rows that have no effect are hidden; changed ones can be reset.
 
+import { ask } from "./ask.js";
 import {
   base, begin, differences, element, emit, form, hasEffect, isOff, load, on, ready, remember, recall, reset, set, show,
   value, words,
@@ -11,8 +12,8 @@ const OPEN = "gpt-playground-open";
 const CHECK_AFTER = 120; // ms without a change before the server is asked
 const CHECK_WITHIN = 360; // ms after which it is asked all the same: a slider may keep moving
 
-export function mount(root, { props, server, watch }) {
-  on("form", () => { paint(root); hand(props); ask(server); });
+export function mount(root, { props, watch }) {
+  on("form", () => { paint(root); hand(props); check(); });
   on("checked", () => report(root));
   bind(root);
   bindGroups(root);
@@ -171,15 +172,15 @@ function summary(paths, switched) {
 
 let timer = null, asked = 0, changed = 0;
 
-function ask(server) {
+function check() {
   clearTimeout(timer);
   changed ||= performance.now();
   timer = setTimeout(async () => {
     changed = 0;
     const number = ++asked;
-    const answer = await server.check({ preset: form.preset.id, changes: form.changes });
+    const answer = await ask("check", { preset: form.preset.id, changes: form.changes });
     if (number !== asked) return; // a newer question is under way
-    if (!answer) { timer = setTimeout(() => ask(server), 2000); return; } // the server is away
+    if (!answer) { timer = setTimeout(check, 2000); return; } // the server is away
     // While something does not fit, the drawing and the chart keep what was last known.
     const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : [];
     if (!answer.schedule && form.checked) kept.push("schedule");

@@ -1,5 +1,6 @@
 // The chart's tools and the list of this visitor's runs.
 
+import { ask } from "./ask.js";
 import { element, on } from "./state.js";
 import { session, show, title } from "./session.js";
 
@@ -49,7 +50,7 @@ function fileName(ending) {
 
 async function saveTable() {
   if (!session.shown) return;
-  const answer = await session.server.table({ visitor: session.visitor, run: session.shown.id });
+  const answer = await ask("table", { visitor: session.visitor, run: session.shown.id });
   if (answer?.csv) download(fileName("csv"), URL.createObjectURL(new Blob([answer.csv], { type: "text/csv" })));
 }
 

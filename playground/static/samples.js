@@ -1,5 +1,6 @@
 // What the run wrote at each evaluation, newest to the right. Texts are fetched when they come into view.
 
+import { ask } from "./ask.js";
 import { element, on, show as number } from "./state.js";
 import { session, verdict } from "./session.js";
 
@@ -47,7 +48,7 @@ function stamp(card, run) {
 
 async function fetchText(card) {
   const { run, seq } = card.dataset;
-  const answer = await session.server.writing({ visitor: session.visitor, run, seq: Number(seq) });
+  const answer = await ask("writing", { visitor: session.visitor, run, seq: Number(seq) });
   if (!answer?.text && answer?.text !== "") return;
   card.lastChild.replaceChildren(element("span", "given", answer.prompt), answer.text);
 }

@@ -1,5 +1,6 @@
 // The shown run: asks the server for what is new and tells the regions. The run itself belongs to the server.
 
+import { ask } from "./ask.js";
 import { emit, load, recall, remember } from "./state.js";
 
 const SHOWN = "gpt-playground-shown";
@@ -9,12 +10,11 @@ const TOLD = ["status", "message", "place", "step", "total", "extend", "stride",
 export const GOING = ["queued", "running"];
 
 // `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
-export const session = { visitor: null, shown: null, runs: [], server: null, away: false };
+export const session = { visitor: null, shown: null, runs: [], away: false };
 
 let every = 400, timer = null, busy = false, fails = 0, listed = 0;
 
-export function start(server, everyMs) {
-  session.server = server;
+export function start(everyMs) {
   every = everyMs;
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
 }
@@ -23,9 +23,10 @@ export function start(server, everyMs) {
 export async function enter(desk, first) {
   session.visitor = desk.visitor;
   emit("note", desk.note || "");
+  if (!first && !turnedAway(desk)) attach(desk.run); // at once: its list can wait, its first point is waited for
   await refreshRuns();
-  if (turnedAway(desk)) return;
-  const remembered = first && recall(SHOWN);
+  if (!first) return;
+  const remembered = recall(SHOWN);
   attach(session.runs.some((run) => run.id === remembered) ? remembered : desk.run);
 }
 
@@ -43,24 +44,16 @@ export function attach(id) {
 // Shows an earlier run: its curve in front, and its options in the form.
 export async function show(id) {
   attach(id);
-  const value = await session.server.settings({ visitor: session.visitor, run: id });
+  const value = await ask("settings", { visitor: session.visitor, run: id });
   if (value?.preset && session.shown?.id === id) load(value.preset, value.changes);
 }
 
 export async function refreshRuns() {
   listed = performance.now();
-  const answer = await session.server.runs({ visitor: session.visitor });
+  const answer = await ask("runs", { visitor: session.visitor });
   if (!answer) return;
   session.runs = answer.runs;
   emit("runs", answer);
-}
-
-// Past Gradio, whose way to a function costs more than the answer; like its functions, undefined while the server is away.
-async function poll(asked) {
-  try {
-    const response = await fetch(new URL("poll", import.meta.url), { method: "POST", body: JSON.stringify(asked) });
-    return response.ok ? await response.json() : undefined;
-  } catch { return undefined; }
 }
 
 async function tick() {
@@ -70,7 +63,7 @@ async function tick() {
   busy = true;
   let pause = AWAY_MS;
   try {
-    const answer = await poll({
+    const answer = await ask("poll", {
       visitor: session.visitor, run: run.id, after: run.after, seq: run.seq, stride: run.stride, seconds: run.last,
       head: run.head ? 0 : 1,
     });

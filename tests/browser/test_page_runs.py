@@ -128,7 +128,7 @@ def test_visitors_train_at_once_and_do_not_see_each_others_runs(visit):
     asked = []
 
     def watch(request) -> None:
-        if re.search("component_server|/poll$", request.url) and "visitor" in (request.post_data or ""):
+        if "/playground/ask/" in request.url and "visitor" in (request.post_data or ""):
             asked.append(request)
 
     ann.page.on("request", watch)
@@ -139,17 +139,12 @@ def test_visitors_train_at_once_and_do_not_see_each_others_runs(visit):
     ann.page.wait_for_timeout(300)
     bob.load(bob.page.url)
     assert bob.page.locator("#runs .chip").count() == 0 and bob.run == ""
-    questions = {}
-    for request in asked:
-        body = request.post_data_json
-        if "run" in body.get("data", body):
-            questions[body.get("fn_name", "poll")] = (request.url, body)
-    assert {"poll", "table", "writing", "settings"} <= set(questions)
-    for url, body in questions.values():
-        assert bob.page.request.post(url, data=body).json() != {"status": "gone"}
+    questions = {request.url: request.post_data_json for request in asked if "run" in request.post_data_json}
+    assert {"poll", "table", "writing", "settings"} <= {url.rsplit("/", 1)[1] for url in questions}
+    for url, asks in questions.items():
+        assert bob.page.request.post(url, data=asks).json() != {"status": "gone"}
         for visitor in ("somebody else", "command line", "Bob_----------------02"):
-            stolen = body | ({"data": body["data"] | {"visitor": visitor}} if "data" in body else {"visitor": visitor})
-            assert bob.page.request.post(url, data=stolen).json() == {"status": "gone"}
+            assert bob.page.request.post(url, data=asks | {"visitor": visitor}).json() == {"status": "gone"}
     for visitor in (ann, bob):
         visitor.brief(800)
         visitor.train()
@@ -181,7 +176,7 @@ def test_a_long_run_comes_in_small_updates_that_leave_the_zoom_and_the_past_alon
     visitor = visit()
     visitor.brief(50_000)
     sizes = []
-    visitor.page.on("response", lambda r: sizes.append(len(r.body())) if r.url.endswith("/poll") else None)
+    visitor.page.on("response", lambda r: sizes.append(len(r.body())) if r.url.endswith("/ask/poll") else None)
     visitor.train()
     visitor.wait_step(200)
     early = visitor.curve("training")["y"]
