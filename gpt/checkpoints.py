@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors files named by their step in one folder, of which the newest two are kept.
+"""Weights on disk: safetensors files named by their step in one folder, of which the newest two are kept, and lasting ones.
 
 torch and safetensors are imported where they are used: lists of runs must appear before torch is there.
 """
@@ -13,50 +13,70 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEPT = 2  # the newest, and one to fall back to
+LASTING, MOST_LASTING, LARGEST_LASTING = "lasting", 12, 32 << 20  # in a file's name; files of a run; bytes of one
 
 
-def save(folder: Path, step: int, tensors: dict[str, "Tensor"], meta: dict[str, str]) -> None:
-    """Stores the state after `step` steps, whole or not at all."""
+def save(folder: Path, step: int, tensors: dict[str, "Tensor"], meta: dict[str, str], lasting: bool = False) -> None:
+    """Stores the state after `step` steps, whole or not at all.
+
+    A lasting one stays when newer ones come, for others to begin at, unless it is large; of these the newest dozen do.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     # Tied weights share their memory, which the format does not allow: each gets its own.
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    temporary = folder / f"{step:08d}.tmp"
+    small = sum(tensor.nbytes for tensor in tensors.values()) <= LARGEST_LASTING
+    temporary, ending = folder / f"{step:08d}.tmp", f".{LASTING}" * (lasting and small) + ".safetensors"
     try:
         save_file(tensors, temporary, {**meta, "checksum": _checksum(tensors)})
         _sync(temporary)
-        os.replace(temporary, folder / f"{step:08d}.safetensors")
+        os.replace(temporary, folder / f"{step:08d}{ending}")
     finally:
         temporary.unlink(missing_ok=True)  # on a full disk, half a file is in the way of everything else
     _sync(folder)
-    for old in [*_saved(folder)[KEPT:], *folder.glob("*.tmp")]:  # .tmp: of a process that died in between
-        old.unlink()
+    saved = _saved(folder)
+    lasts = [path for path in saved if LASTING in path.name]
+    old = [path for path in saved[KEPT:] if path not in lasts] + lasts[MOST_LASTING:]
+    for path in [*old, *folder.glob("*.tmp")]:  # .tmp: of a process that died in between
+        path.unlink()
 
 
-def load(folder: Path) -> tuple[int, dict[str, "Tensor"], dict[str, str]] | None:
-    """The newest whole checkpoint as (step, tensors on the CPU, meta), or None. Warns of each damaged one it skips."""
+def kept(folder: Path) -> list[int]:
+    """The steps of all checkpoints, rising."""
+    return sorted({_step(path) for path in _saved(folder)})
+
+
+def load(folder: Path, step: int | None = None) -> tuple[int, dict[str, "Tensor"], dict[str, str]] | None:
+    """The newest whole checkpoint as (step, tensors on the CPU, meta), or that of `step`; None if there is none.
+    Warns of each damaged one it skips."""
     from safetensors import SafetensorError
 
     for path in _saved(folder):
+        if step not in (None, _step(path)):
+            continue
         try:
             tensors, meta = _read(path)
         except (SafetensorError, OSError, ValueError) as error:
             warnings.warn(f"Checkpoint {path} is damaged ({error}): going back to the one before.", stacklevel=3)
         else:
-            return int(path.stem), tensors, meta
+            return _step(path), tensors, meta
     return None
 
 
 def rewind(folder: Path, step: int) -> None:
     """Removes the checkpoints after `step`."""
     for path in _saved(folder):
-        if int(path.stem) > step:
+        if _step(path) > step:
             path.unlink()
 
 
 def _saved(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors"), reverse=True)  # newest first
+    return sorted(folder.glob("*.safetensors"), key=lambda path: (_step(path), path.name), reverse=True)  # newest first
+
+
+def _step(path: Path) -> int:
+    return int(path.name.split(".")[0])
 
 
 def _read(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from gpt.config import RunConfig
 from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, Working, to_dict
-from gpt.options import ConfigError, has_effect, name_of, replace, table
-from gpt.presets import list_presets, load
+from gpt.options import ConfigError, has_effect, replace, table
+from gpt.presets import list_presets, load, named
 from gpt.store import RunStore
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def train(arguments: Namespace, changes: Changes) -> int:
     preset = load(arguments.preset)
     config = configure(preset.config, changes)
     store = RunStore()
-    id = store.create(config, owner=OWNER, preset=preset.id, name=name_of(config, preset.config, without="sample"))
+    id = store.create(config, owner=OWNER, preset=preset.id, **named(config, preset.config))
     try:
         recording = Recording(store, id)
     except BaseException:  # refused, or Control-C meanwhile: no trace of a run that never began

@@ -50,10 +50,11 @@ class ModelConfig:
     qk_norm: bool = switch(False, label="Normalise queries and keys", term="QK-norm", group="Token mixing", part="attn",
         short="QK-norm", when=ATTENTION, source="Henry et al. 2020",
         help="Brings both to length one per dimension before they are compared, so that scores cannot explode.")
-    window: int = number(0, 1, 1024, zero="off", label="Look back at most", term="sliding window", group="Token mixing",
+    window: int = number(0, 1, 1024, zero="off", typical=16, label="Look back at most", term="sliding window",
+        group="Token mixing",
         part="attn", short="window", when=ATTENTION, source="Beltagy et al. 2020",
         help="Each position sees only this many tokens, itself included.")
-    softcap: float = number(0.0, 1.0, 100.0, zero="off", label="Cap the scores", term="logit soft-cap",
+    softcap: float = number(0.0, 1.0, 100.0, zero="off", typical=15.0, label="Cap the scores", term="logit soft-cap",
         group="Token mixing", part="attn", short="softcap", when=ATTENTION, source="Gemma Team 2024",
         help="Squeezes attention scores smoothly into plus or minus this value: cap * tanh(score / cap).")
     attn_proj: bool = switch(True, label="Mix the heads afterwards", term="output projection", group="Token mixing",
@@ -139,13 +140,16 @@ class ModelConfig:
     }, label="Starting weights", term="initialisation", group="Wiring", short="init", prefixed=True,
         help="Where training starts from. A poor start costs steps.", source="Radford et al. 2019, Zhang et al. 2019")
 
-    dropout_embd: float = number(0.0, 0.0, 0.9, label="Forget embeddings", term="embedding dropout",
+    dropout_embd: float = number(0.0, 0.0, 0.9, zero="off", typical=0.1, live=True, label="Forget embeddings",
+        term="embedding dropout",
         group="Regularisation", short="embd dropout", when=TRANSFORMER, source="Srivastava et al. 2014",
         help="In training, zeroes this share of the values at random, so that none is relied upon.")
-    dropout_attn: float = number(0.0, 0.0, 0.9, label="Forget looks", term="attention dropout",
+    dropout_attn: float = number(0.0, 0.0, 0.9, zero="off", typical=0.1, live=True, label="Forget looks",
+        term="attention dropout",
         group="Regularisation", part="attn", short="attn dropout", when=ATTENTION, source="Vaswani et al. 2017",
         help="Zeroes attention weights.")
-    dropout_resid: float = number(0.0, 0.0, 0.9, label="Forget sublayer outputs", term="residual dropout",
+    dropout_resid: float = number(0.0, 0.0, 0.9, zero="off", typical=0.1, live=True, label="Forget sublayer outputs",
+        term="residual dropout",
         group="Regularisation", part="res", short="dropout", when=SUBLAYERS, source="Hinton et al. 2012",
         help="Zeroes values at the end of each sublayer.")
 
@@ -241,7 +245,8 @@ class TrainConfig:
         help="How many batches the model learns from.")
     batch_size: int = number(16, 1, 512, log=True, label="Batch", term="batch_size", group="Training", short="batch",
         help="Pieces of text a step; each is one context long. Larger is steadier and slower.")
-    lr: float = number(1e-3, 1e-5, 1.0, log=True, label="Step size", term="learning rate", group="Training", short="lr",
+    lr: float = number(1e-3, 1e-5, 1.0, log=True, live=True, label="Step size", term="learning rate",
+        group="Training", short="lr",
         help="How far each step moves the weights. The first thing to tune.")
     schedule: str = choice("constant", {
         "constant": ("constant", "The same throughout."),
@@ -265,7 +270,7 @@ class TrainConfig:
         "sgd": ("SGD", "Straight down the gradient, with momentum if wanted."),
     }, label="Rule", term="optimizer", group="Training", short="optimizer", help="How gradients become steps.",
         source="Kingma & Ba 2014, Loshchilov & Hutter 2017, Chen et al. 2023, Jordan et al. 2024")
-    lr_rest: float = number(0.01, 1e-5, 1.0, log=True, label="Step size of the rest", term="AdamW's learning rate",
+    lr_rest: float = number(0.01, 1e-5, 1.0, log=True, live=True, label="Step size of the rest", term="AdamW's learning rate",
         group="Training", short="lr rest", when={"optimizer": ("muon",)}, source="Jordan et al. 2024",
         help="For the embeddings, the head and the vectors, which are not Muon's. It follows the same schedule.")
     beta1: float = number(0.9, 0.0, 0.999, label="Memory of direction", term="beta1", group="Training", short="beta1",
@@ -274,9 +279,10 @@ class TrainConfig:
         when=AVERAGING, source="Kingma & Ba 2014", help="The same for squared gradients.")
     momentum: float = number(0.9, 0.0, 0.999, label="Momentum", term="momentum", group="Training", short="momentum",
         when=MOMENTUM, source="Polyak 1964", help="Share of the last step kept in the next.")
-    weight_decay: float = number(0.0, 0.0, 1.0, label="Pull towards zero", term="weight decay", group="Regularisation",
+    weight_decay: float = number(0.0, 0.0, 1.0, zero="off", typical=0.1, live=True, label="Pull towards zero", term="weight decay",
+        group="Regularisation",
         short="weight decay", source="Loshchilov & Hutter 2017", help="Shrinks matrices a little each step; vectors are left alone.")
-    grad_clip: float = number(0.0, 0.01, 10.0, zero="off", label="Longest gradient", term="gradient clipping",
+    grad_clip: float = number(0.0, 0.01, 10.0, zero="off", typical=1.0, label="Longest gradient", term="gradient clipping",
         group="Training", short="clip", source="Pascanu et al. 2013",
         help="Longer gradients are scaled down to this length: one bad batch cannot throw the model off.")
     eval_every: int = number(100, 1, 10_000, log=True, label="Check every", term="eval_every", group="Training",
@@ -320,8 +326,8 @@ class SampleConfig:
 
     prompt: str = text("", 2000, label="Begin with", term="prompt", group="Sampling", short="prompt",
         help="Empty begins a new line.")
-    length: int = number(200, 1, 5000, log=True, label="Length", term="tokens", group="Sampling", short="length",
-        help="How many tokens to write.")
+    length: int = number(200, 1, 5000, log=True, zero="off", label="Length", term="tokens", group="Sampling", short="length",
+        help="How many tokens to write; off, a run writes none by itself.")
     temperature: float = number(0.8, 0.0, 2.0, label="Boldness", term="temperature", group="Sampling", short="temperature",
         source="Ackley et al. 1985", help="0 always takes the likeliest token; 1 follows the model; above is wilder.")
     top_k: int = number(0, 1, 500, zero="off", label="Only the likeliest", term="top-k", group="Sampling", short="top-k",

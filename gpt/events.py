@@ -17,6 +17,8 @@ class Started:
     device: str
     fingerprint: str  # SHA-256 of the text
     versions: dict[str, str]
+    flops: float = 0.0  # floating-point operations of a training step, about; 0 where they are not known
+    train_tokens: int = 0  # tokens of the training text
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,25 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """Options changed while the run goes, {path: value}: they hold from the next step on."""
+
+    step: int
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A run began as another one was after `at` steps; weights by name, the layers' as one."""
+
+    step: int  # 0: it is told first
+    parent: str
+    at: int
+    carried: list[str]
+    fresh: list[str]
+
+
+@dataclass(frozen=True)
 class Diverged:
     """The loss stopped being a number; the run ends here. `advice` says what to try."""
 
@@ -72,8 +93,8 @@ class Working:
     done: float
 
 
-Event = Started | Step | Eval | Sample | Diverged | Finished | Working
-KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in (Started, Step, Eval, Sample, Diverged, Finished)}
+Event = Started | Step | Eval | Sample | Changed | Forked | Diverged | Finished | Working
+KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in (Started, Step, Eval, Sample, Changed, Forked, Diverged, Finished)}
 
 
 def to_dict(event: Event) -> dict[str, Any]:

@@ -422,6 +422,17 @@ def build(cfg: ModelConfig, vocab_size: int, seed: int) -> GPT | Bigram:
     return model
 
 
+def set_dropout(model: GPT | Bigram, cfg: ModelConfig) -> None:
+    """Let `model` forget as much as `cfg` says from now on; its weights stay."""
+    model.cfg = cfg
+    shares = {GPT: cfg.dropout_embd, Attention: cfg.dropout_attn, Sublayer: cfg.dropout_resid}
+    for module in list(model.modules()):
+        if type(module) in shares:
+            module.drop = dropout(shares[type(module)], model.noise).train(model.training)
+        if isinstance(module, Attention):
+            module.plain = bool(cfg.softcap or cfg.dropout_attn)
+
+
 # Starting weights ---------------------------------------------------------------------------------------------------
 
 STD = 0.02

@@ -128,6 +128,13 @@ def make_optimizers(model: nn.Module, cfg: TrainConfig) -> list[Optimizer]:
             OPTIMIZERS["adamw"](decayed(rest, cfg.weight_decay, cfg.lr_rest / cfg.lr), cfg)]
 
 
+def retune(optimizers: list[Optimizer], model: nn.Module, cfg: TrainConfig) -> None:
+    """Let optimisers go on as `cfg` says; what they remember stays."""
+    for old, new in zip(optimizers, make_optimizers(model, cfg), strict=True):
+        for group, fresh in zip(old.param_groups, new.param_groups, strict=True):
+            group.update((name, value) for name, value in fresh.items() if name != "params")
+
+
 def decayed(parameters: Iterable[nn.Parameter], weight_decay: float, scale: float = 1.0) -> Groups:
     """The parameters in two groups: matrices, which decay, and vectors, which do not."""
     parameters = list(parameters)

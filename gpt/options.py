@@ -50,6 +50,8 @@ class Option:
     high: float
     log: bool  # a logarithmic slider
     zero: str  # what 0 means, where it means something special: "off"
+    typical: float  # a number to try where it is off
+    live: bool  # may change while a run goes
 
     @property
     def integer(self) -> bool:
@@ -148,10 +150,12 @@ def show(value: float) -> str:
 
 def _option(kind: str, default: Any, *, label: str, group: str, term: str = "", help: str = "", source: str = "",
             part: str = "", short: str = "", prefixed: bool = False, when: dict | tuple = (), choices: dict | None = None,
-            low: float = 0, high: float = 0, log: bool = False, zero: str = "") -> Any:
+            low: float = 0, high: float = 0, log: bool = False, zero: str = "",
+            typical: float = 0, live: bool = False) -> Any:
     when = (when,) if isinstance(when, dict) else tuple(when)
     about = dict(kind=kind, default=default, label=label, term=term, help=help, source=source, group=group, part=part,
-                 short=short, prefixed=prefixed, when=when, choices=choices or {}, low=low, high=high, log=log, zero=zero)
+                 short=short, prefixed=prefixed, when=when, choices=choices or {}, low=low, high=high, log=log, zero=zero,
+                 typical=typical, live=live)
     return field(default=default, metadata={"option": about})
 
 
@@ -163,7 +167,8 @@ def choice(default: str, choices: dict[str, tuple[str, str]], **about: Any) -> A
 def number(default: float, low: float, high: float, **about: Any) -> Any:
     """A field that takes a number from `low` to `high`; whole numbers when the default is an int.
 
-    `zero="off"` admits 0 as well and says what it means; `log=True` spreads a slider logarithmically.
+    `zero="off"` admits 0 as well and says what it means; `log=True` spreads a slider logarithmically; `typical` is what
+    an ablation tries where it is off; `live=True` lets it change while a run goes.
     """
     return _option("number", default, low=low, high=high, **about)
 

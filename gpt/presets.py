@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt.config import RunConfig
-from gpt.options import ConfigError, replace
+from gpt.options import ConfigError, difference, replace, tags_of, walk
 
 FOLDER = Path(__file__).resolve().parent.parent / "presets"
 SECTIONS = ("model", "data", "train", "sample")
@@ -86,7 +86,26 @@ def load(name: str) -> Preset:
     return found[0]
 
 
+def named(config: RunConfig, base: RunConfig) -> dict[str, Any]:
+    """What a run is called that differs from `base`, for a store: labels, and the part whose colour it carries.
+
+    How samples are drawn is left aside: that leaves the training alone.
+    """
+    known = dict(walk(config))
+    part = next((known[path].part for path in difference(config, base) if known[path].part), "")
+    return {"labels": tags_of(config, base, without="sample"), "part": part}
+
+
 def previous(preset: Preset) -> Preset | None:
     """The rung below, on the ladder; None for the first rung and beyond the ladder."""
-    below = [p for p in list_presets() if p.number and preset.number and p.number == preset.number - 1]
-    return below[0] if below else None
+    return rung(preset, -1)
+
+
+def following(preset: Preset) -> Preset | None:
+    """The rung above, on the ladder; None for the last rung and beyond the ladder."""
+    return rung(preset, 1)
+
+
+def rung(preset: Preset, away: int) -> Preset | None:
+    """The rung so many above this one."""
+    return next((p for p in list_presets() if p.number and preset.number and p.number == preset.number + away), None)

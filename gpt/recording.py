@@ -3,13 +3,14 @@
 from time import monotonic
 from typing import Iterator
 
-from gpt.events import Diverged, Event, Finished, Step, Working
+from gpt.events import Changed, Diverged, Event, Finished, Step, Working
 from gpt.run import Run
 from gpt.store import RunStore
 from gpt.tokenizers import TextError
 
 FLUSH_SECONDS = 0.1  # after this long others see an event; a killed process loses no more, and one step
 CHECKPOINT_SECONDS = 15.0  # and repeats at most this much training
+LASTING = 4  # checkpoints in the course of a run that are kept for good
 
 
 class Recording:
@@ -22,11 +23,12 @@ class Recording:
         """Makes this process the run's writer. Raises RunHeld, UnknownRun, ConfigError or TextError."""
         self.store, self.id = store, id
         stored = store.run(id)
-        self.run = Run(stored.config, store.load_checkpoint(id))
+        self.run = Run(stored.config, store.load_checkpoint(id), stored.plan)
         if stored.fingerprint not in (None, self.run.data.fingerprint):
             raise TextError("The text has changed since this run began: put the former one back, or train a new run.")
         store.adopt(id)  # from here on it is ours, so nothing that can be refused comes after
         store.rewind(id, self.run.state.step)
+        self._plan = list(stored.plan)
         self._pending: list[Event] = []
         self._flushed = self._saved = monotonic()
         self._step = self.run.state.step  # of the last event told
@@ -45,15 +47,24 @@ class Recording:
                 yield event
                 continue
             if isinstance(event, Finished):
-                self.save()  # the last weights are safe before the run counts as finished
+                self.save(lasting=True)  # the last weights are safe before the run counts as finished
+            if isinstance(event, Changed) and (event.step, event.changes) not in self._plan:
+                self._plan.append((event.step, event.changes))
+                self.store.plan(self.id, self._plan)
             self._pending.append(event)
             if isinstance(event, Finished | Diverged) or monotonic() - self._flushed > FLUSH_SECONDS:
                 self.flush()
             self._step = event.step
             up_to_date = isinstance(event, Step) and event.step == self.run.state.step
-            if up_to_date and monotonic() - self._saved > CHECKPOINT_SECONDS:
-                self.save()
+            lasting = up_to_date and self.is_milestone(event.step)
+            if lasting or (up_to_date and monotonic() - self._saved > CHECKPOINT_SECONDS):
+                self.save(lasting)
             yield event
+
+    def is_milestone(self, step: int) -> bool:
+        """Whether a quarter of the run ends with this step."""
+        total = self.run.cfg.train.steps
+        return step < total and step * LASTING // total > (step - 1) * LASTING // total
 
     def flush(self) -> None:
         """Store the events since the last time."""
@@ -61,10 +72,10 @@ class Recording:
         self._pending = []
         self._flushed = monotonic()
 
-    def save(self) -> None:
+    def save(self, lasting: bool = False) -> None:
         """Store the events and a checkpoint that training can go on from, bit for bit."""
         self.flush()
-        self.store.save_checkpoint(self.id, *self.run.checkpoint())
+        self.store.save_checkpoint(self.id, *self.run.checkpoint(), lasting=lasting)
         self._saved = monotonic()
 
     def leave(self, status: str, message: str = "") -> None:

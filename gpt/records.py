@@ -6,28 +6,52 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from gpt.changes import Plan, after
 from gpt.config import RunConfig
 from gpt.events import Diverged, Eval, Event, Finished, Started, Step, from_dict, to_dict
 from gpt.options import ConfigError, replace, values
 
-VERSION = 1
-SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS runs (
+# What brings a store from one version to the next, each as a whole or not at all: statements of version 1, 2, ...
+VERSIONS = ["""
+CREATE TABLE runs (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, preset TEXT NOT NULL, options TEXT NOT NULL,
     status TEXT NOT NULL, message TEXT NOT NULL, created REAL NOT NULL, writer TEXT NOT NULL, seq INTEGER NOT NULL,
     step INTEGER NOT NULL, val_loss REAL, seconds REAL NOT NULL, tokens_per_step INTEGER NOT NULL, parameters INTEGER,
     vocab_size INTEGER, unigram REAL, bigram REAL, device TEXT, fingerprint TEXT, versions TEXT);
-CREATE INDEX IF NOT EXISTS runs_of_owner ON runs (owner, created);
-CREATE TABLE IF NOT EXISTS steps (
+CREATE INDEX runs_of_owner ON runs (owner, created);
+CREATE TABLE steps (
     run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, step INTEGER NOT NULL, loss REAL, seconds REAL NOT NULL,
     PRIMARY KEY (run, step)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
+CREATE TABLE events (
     run TEXT NOT NULL REFERENCES runs ON DELETE CASCADE, seq INTEGER NOT NULL, step INTEGER NOT NULL,
     kind TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
-COMMIT;
-"""
+""", """
+ALTER TABLE runs ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN part TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN title TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN study TEXT;
+ALTER TABLE runs ADD COLUMN arm INTEGER;
+ALTER TABLE runs ADD COLUMN parent TEXT;
+ALTER TABLE runs ADD COLUMN forked_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN plan TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN best_loss REAL;
+ALTER TABLE runs ADD COLUMN flops REAL;
+ALTER TABLE runs ADD COLUMN train_tokens INTEGER;
+ALTER TABLE runs ADD COLUMN deleted REAL;
+ALTER TABLE runs ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET labels = json_array(name) WHERE name <> '';
+ALTER TABLE runs DROP COLUMN name;
+CREATE INDEX runs_touched ON runs (touched);
+CREATE INDEX runs_of_study ON runs (study) WHERE study IS NOT NULL;
+CREATE TABLE studies (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, about TEXT NOT NULL, created REAL NOT NULL);
+CREATE INDEX studies_of_owner ON studies (owner, created);
+"""]
+VERSION = len(VERSIONS)
+
+# The next place in the order of changes, which a reader of lists keeps as a cursor.
+NEXT_TOUCH = "(SELECT coalesce(max(touched), 0) + 1 FROM runs)"
 
 # One row per bucket of `stride` steps. The inner limit keeps the cost independent of what lies beyond it; it leaves
 # room for one bucket more, so that a gap in the steps cannot leave a reader with nothing to go on from.
@@ -40,12 +64,26 @@ GROUP BY (step - 1) / :stride HAVING count(*) = :stride ORDER BY 1 LIMIT :limit
 
 
 @dataclass(frozen=True)
+class StoredStudy:
+    """Runs that were made to be compared, and what was asked."""
+
+    id: str
+    owner: str
+    title: str
+    about: str  # JSON, which gpt/study.py reads
+    created: float  # seconds since 1970
+
+
+@dataclass(frozen=True)
 class StoredRun:
     """What is known of a run without reading its events. None: not known before it has started."""
 
     id: str
     owner: str
-    name: str
+    labels: list[str]  # what differs from the preset, in words: its automatic name
+    part: str  # the component of the first difference, whose colour it carries
+    title: str  # the name that its owner gave it, or ""
+    tags: list[str]  # its owner's
     preset: str
     options: dict[str, Any]  # as they were written; `config` reads them
     status: str  # a stored one, or "interrupted"
@@ -53,6 +91,7 @@ class StoredRun:
     created: float  # seconds since 1970
     step: int
     val_loss: float | None  # the last one, nats per token
+    best_loss: float | None  # the lowest of its checks
     seconds: float
     tokens_per_step: int
     parameters: int | None
@@ -62,6 +101,20 @@ class StoredRun:
     device: str | None
     fingerprint: str | None  # SHA-256 of the text
     versions: dict[str, str] | None
+    flops: float | None  # operations of a step
+    train_tokens: int | None  # of the training text
+    plan: Plan  # options changed on the way
+    study: str | None  # the study it belongs to, and
+    arm: int | None  # the place of its arm there
+    parent: str | None  # the run it was forked from, after
+    forked_at: int  # this many steps
+    deleted: float | None  # when: it can be brought back for a while
+    touched: int  # rises with every change of any run
+
+    @property
+    def name(self) -> str:
+        """What it is called: as its owner says, or by what differs from its preset."""
+        return self.title or " ".join(self.labels)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -72,6 +125,11 @@ class StoredRun:
             why = f"Run {self.id} has options that do not work in this version: open it in the one that made it."
             raise ConfigError([why, *error.problems]) from error
 
+    @property
+    def present(self) -> RunConfig:
+        """Its options with the changes made on the way. Raises ConfigError."""
+        return after(self.config, self.plan)
+
 
 COLUMNS = ", ".join(f.name for f in fields(StoredRun))
 
@@ -79,9 +137,11 @@ COLUMNS = ", ".join(f.name for f in fields(StoredRun))
 def stored_run(row: tuple, status: str) -> StoredRun:
     """A run from a row of COLUMNS; `status` is what its status is by now."""
     about = dict(zip(COLUMNS.split(", "), row, strict=True), status=status)
-    about["options"] = json.loads(about["options"])
+    for name in ("options", "labels", "tags", "plan"):
+        about[name] = json.loads(about[name])
     about["versions"] = about["versions"] and json.loads(about["versions"])
-    for name in ("val_loss", "unigram", "bigram"):
+    about["plan"] = [(step, changes) for step, changes in about["plan"]]
+    for name in ("val_loss", "best_loss", "unigram", "bigram"):
         about[name] = None if about[name] is None else float(about[name])
     return StoredRun(**about)
 
@@ -96,7 +156,7 @@ def of_event(event: Event) -> dict[str, Any]:
     about: dict[str, Any] = {"step": event.step}
     match event:
         case Started():
-            plain = ("parameters", "vocab_size", "tokens_per_step", "device", "fingerprint")
+            plain = ("parameters", "vocab_size", "tokens_per_step", "device", "fingerprint", "flops", "train_tokens")
             about |= {name: getattr(event, name) for name in plain} | {"versions": json.dumps(event.versions)}
             about |= {"unigram": real(event.unigram), "bigram": real(event.bigram)}
         case Step():

@@ -1,21 +1,26 @@
 """A run: text, tokenizer, model, training and samples as one stream of events."""
 
+import math
 import platform
+from collections import deque
 from copy import deepcopy
 from dataclasses import dataclass
 from time import sleep
-from typing import Iterator
+from typing import Any, Iterator
 
 import torch
 from torch import Tensor
 
 from gpt import __version__
+from gpt.changes import Plan, after, changeable
 from gpt.config import RunConfig, SampleConfig
 from gpt.data import load
 from gpt.device import choose_device, describe_device
-from gpt.events import Eval, Event, Sample, Started, Working
+from gpt.estimate import floating_point_operations
+from gpt.events import Changed, Eval, Event, Sample, Started, Step, Working
 from gpt.generate import generate
-from gpt.model import GPT, Bigram, Noise, build, count_parameters
+from gpt.model import GPT, Bigram, Noise, build, count_parameters, set_dropout
+from gpt.optim import retune
 from gpt.options import ConfigError
 from gpt.tokenizers import TextError, Tokenizer, stream
 from gpt.train import start, train
@@ -26,11 +31,17 @@ TOKENS_AT_ONCE = 16  # of a sample, before something else may be done
 # What a checkpoint holds: (step, tensors, what else must be remembered, as text)
 Checkpoint = tuple[int, dict[str, Tensor], dict[str, str]]
 
-
 class Run:
-    """One run of a config, from its start or from a checkpoint. Raises ConfigError or TextError before it begins."""
+    """One run of a config, from its start or from a checkpoint. Raises ConfigError or TextError before it begins.
 
-    def __init__(self, cfg: RunConfig, checkpoint: Checkpoint | None = None):
+    `plan` are options to be changed on the way; those due before the checkpoint have been.
+    """
+
+    def __init__(self, cfg: RunConfig, checkpoint: Checkpoint | None = None, plan: Plan = ()):
+        begun = checkpoint[0] if checkpoint else 0
+        cfg = after(cfg, [change for change in plan if change[0] < begun])
+        self._plan = deque(sorted((change for change in plan if change[0] >= begun), key=lambda change: change[0]))
+        self._wanted: deque[dict[str, Any]] = deque()
         if wrong := cfg.problems():
             raise ConfigError(wrong)
         self.cfg = cfg
@@ -53,10 +64,41 @@ class Run:
         """The same with `Working` in between: no two events are further apart than a step, or than a part of a check."""
         if self.state.step == 0:
             yield self.started()
-        for event in train(self.state, self.data, self.cfg.train):
-            yield event
-            if isinstance(event, Eval):
-                yield from self.automatic_sample(event.step)
+        checked, going = -1, True
+        while going:
+            yield from self.make_changes()
+            going = False
+            change_at = self._plan[0][0] if self._plan else math.inf
+            for event in train(self.state, self.data, self.cfg.train, checked=checked, change_at=change_at):
+                yield event
+                if isinstance(event, Eval):
+                    checked = event.step
+                    if self.cfg.sample.length:
+                        yield from self.automatic_sample(event.step)
+                if self.change_is_due() and isinstance(event, Step | Eval) and event.step == self.state.step < self.cfg.train.steps:
+                    going = True
+                    break
+
+    # Changes on the way
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Have options changed before the next step; from any thread. Raises ConfigError for what cannot be changed now."""
+        changeable(self.cfg, changes)
+        self._wanted.append(changes)
+
+    def change_is_due(self) -> bool:
+        return bool(self._wanted) or bool(self._plan) and self._plan[0][0] <= self.state.step
+
+    def make_changes(self) -> Iterator[Changed]:
+        """Make those that are due."""
+        while self.change_is_due():
+            changes = self._wanted.popleft() if self._wanted else self._plan.popleft()[1]
+            self.cfg = changeable(self.cfg, changes)
+            set_dropout(self.model, self.cfg.model)
+            retune(self.state.optimizers, self.model, self.cfg.train)
+            yield Changed(self.state.step, changes)
+
+    # What it writes
 
     def automatic_sample(self, step: int) -> Iterator[Event]:
         """A `Sample` from the config's prompt, `Working` on the way."""
@@ -75,6 +117,7 @@ class Run:
             tokens_per_step=self.cfg.tokens_per_step, device=describe_device(self.device, self.cfg.train.precision),
             fingerprint=self.data.fingerprint,
             versions={"gpt": __version__, "torch": torch.__version__, "python": platform.python_version()},
+            flops=floating_point_operations(self.cfg, self.data.tokenizer.vocab_size), train_tokens=len(self.data.train),
         )
 
     def checkpoint(self) -> Checkpoint:
@@ -114,7 +157,9 @@ class Sampler:
 
 
 def sample(model: GPT | Bigram, tokenizer: Tokenizer, cfg: SampleConfig) -> Iterator[str]:
-    """Pieces of text that follow `cfg.prompt`. Raises TextError for a bad prompt."""
+    """Pieces of text that follow `cfg.prompt`. Raises TextError for a bad prompt, ConfigError for no length."""
+    if not cfg.length:
+        raise ConfigError(["length = off writes nothing: use a length of 1 or more."])
     prompt = encode_prompt(tokenizer, cfg.prompt)
     model.eval()
     return stream(tokenizer, generate(model, prompt, cfg))

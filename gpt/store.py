@@ -8,6 +8,8 @@ A run that is said to be running while its writer's lock is free was interrupted
 whenever it is read, and never stored.
 """
 
+import json
+import math
 import re
 import secrets
 import shutil
@@ -15,17 +17,19 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 from gpt import checkpoints, records
+from gpt.changes import Plan
 from gpt.config import RunConfig
 from gpt.events import Eval, Event, Finished, Step
 from gpt.home import home
 from gpt.locks import Locks
 from gpt.options import Refusal
-from gpt.records import COLUMNS, StoredRun
+from gpt.records import COLUMNS, NEXT_TOUCH, StoredRun, StoredStudy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,9 +72,21 @@ class RunStore:
             if version > records.VERSION:
                 raise StoreError(f"{self.folder} was written by a newer version of the playground (format {version}, "
                                  f"this one reads {records.VERSION}): update, or set GPT_PLAYGROUND_HOME elsewhere.")
-            if version < records.VERSION:
+            if version == 0:
                 db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(records.SCHEMA)
+        while version < records.VERSION:
+            version = self._upgrade()
+
+    def _upgrade(self) -> int:
+        """One version further, unless another process has just done it; returns the version."""
+        with self._write() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version < records.VERSION:
+                for statement in records.VERSIONS[version].split(";"):
+                    db.execute(statement)
+                version += 1
+                db.execute(f"PRAGMA user_version = {version}")
+            return version
 
     def close(self) -> None:
         """Gives up writing: runs of this store that are still active now show as interrupted."""
@@ -80,30 +96,40 @@ class RunStore:
 
     # Runs
 
-    def create(self, config: RunConfig, *, owner: str, preset: str, name: str) -> str:
-        """A new queued run, written by this store. Returns its id, which cannot be guessed."""
-        while (run := secrets.token_urlsafe(9)).startswith("-"):
-            pass  # a command line would take it for a flag
-        row = {"id": run, "owner": owner, "name": name, "preset": preset, "status": "queued", "message": "",
-               "created": time.time(), "writer": self._hold(), "seq": 0, "step": 0, "seconds": 0.0,
+    def create(self, config: RunConfig, *, owner: str, preset: str, labels: Sequence[str] = (), part: str = "",
+               plan: Plan = (), study: str | None = None, arm: int | None = None, parent: str | None = None,
+               forked_at: int = 0) -> str:
+        """A new queued run, written by this store; what is said of it here is told by StoredRun. Returns its id, which
+        cannot be guessed."""
+        run = new_id()
+        row = {"id": run, "owner": owner, "labels": json.dumps(labels), "part": part, "preset": preset, "status": "queued",
+               "message": "", "created": time.time(), "writer": self._hold(), "seq": 0, "step": 0, "seconds": 0.0,
+               "plan": json.dumps(plan), "study": study, "arm": arm, "parent": parent, "forked_at": forked_at,
                **records.of_config(config)}
         with self._write() as db:
-            db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+            db.execute(f"INSERT INTO runs ({', '.join(row)}, touched) VALUES ({', '.join('?' * len(row))}, {NEXT_TOUCH})",
+                       [*row.values()])
         return run
 
     def run(self, run: str) -> StoredRun:
         """Raises UnknownRun."""
         with self._connection() as db:
-            row = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs WHERE id = ?", (_checked(run),)).fetchone()
+            row = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs WHERE id = ? AND deleted IS NULL",
+                             (_checked(run),)).fetchone()
         if row is None:
             raise _unknown(run)
         return records.stored_run(row[2:], self._status(*row[:2], {}))
 
-    def runs(self, owner: str | None = None, limit: int = -1) -> list[StoredRun]:
-        """The newest runs first, of one owner or of all; limit -1 is no limit."""
-        where, wanted = ("", ()) if owner is None else ("WHERE owner = ?", (owner,))
+    def runs(self, owner: str | None = None, limit: int = -1, *, study: str | None = None, since: int = 0) -> list[StoredRun]:
+        """The newest runs first, of one owner or study or of all; limit -1 is no limit.
+
+        With `since`, a `touched` that was seen, those changed after it, among them such as have been deleted.
+        """
+        where = {"owner = ?": owner, "study = ?": study, "touched > ?": since or None}
+        wanted = [value for value in where.values() if value is not None]
+        conditions = [condition for condition, value in where.items() if value is not None] + ["deleted IS NULL"] * (not since)
         with self._connection() as db:
-            rows = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs {where} "
+            rows = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs WHERE {' AND '.join(conditions)} "
                               "ORDER BY created DESC, rowid DESC LIMIT ?", (*wanted, limit)).fetchall()
         alive: dict[str, bool] = {}
         return [records.stored_run(row[2:], self._status(*row[:2], alive)) for row in rows]
@@ -111,14 +137,14 @@ class RunStore:
     def find(self, prefix: str) -> str:
         """The run whose id is, or alone begins with, `prefix`. Raises UnknownRun that names the candidates."""
         with self._connection() as db:
-            rows = db.execute("SELECT id, name, preset FROM runs WHERE id GLOB ? ORDER BY created DESC",
+            rows = db.execute("SELECT id, labels, preset FROM runs WHERE id GLOB ? AND deleted IS NULL ORDER BY created DESC",
                               (_checked(prefix) + "*",)).fetchall()
         ids = [run for run, *_ in rows]
         if prefix in ids or len(ids) == 1:
             return prefix if prefix in ids else ids[0]
         if not rows:
             raise _unknown(prefix)
-        several = "\n".join(f"  {run}  {preset} {name}".rstrip() for run, name, preset in rows[:10])
+        several = "\n".join(f"  {run}  {preset} {' '.join(json.loads(labels))}".rstrip() for run, labels, preset in rows[:10])
         more = f"\n  and {len(rows) - 10} more" if len(rows) > 10 else ""
         raise UnknownRun(f"{len(rows)} runs begin with {prefix}: write more of the one you mean.\n{several}{more}")
 
@@ -139,6 +165,36 @@ class RunStore:
             self._check_free(db, run)
             about = records.of_config(config) if config else {}
             _update(db, run, {"writer": token, "status": "queued", "message": "", **about})
+
+    def describe(self, run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> None:
+        """Gives a run a name and tags; None leaves what there is. Any process may. Raises UnknownRun."""
+        about = {"title": title, "tags": None if tags is None else json.dumps(tags)}
+        self._touch([run], {column: value for column, value in about.items() if value is not None})
+
+    def discard(self, runs: Iterable[str]) -> None:
+        """Puts runs out of sight, to be brought back by `restore` until `purge`. Raises UnknownRun."""
+        self._touch(runs, {"deleted": time.time()})
+
+    def restore(self, runs: Iterable[str], owner: str) -> None:
+        """Undoes `discard` of an owner's runs. Raises UnknownRun for those that are gone for good."""
+        self._touch(runs, {"deleted": None}, owner)
+
+    def _touch(self, runs: Iterable[str], about: dict[str, Any], owner: str | None = None) -> None:
+        """All or none."""
+        with self._write() as db:
+            for run in runs:
+                row = db.execute("SELECT owner FROM runs WHERE id = ?", (_checked(run),)).fetchone()
+                if row is None or owner not in (None, row[0]):
+                    raise _unknown(run)
+                _update(db, run, about)
+
+    def purge(self, before: float) -> None:
+        """Removes for good what was discarded before that time, unless a live process still writes it."""
+        with self._connection() as db:
+            gone = db.execute("SELECT id FROM runs WHERE deleted < ?", (before,)).fetchall()
+        for run, in gone:
+            with suppress(RunHeld, UnknownRun):  # another process may be at it, or have been faster
+                self.delete(run)
 
     def delete(self, run: str) -> None:
         """Removes a run and all of it. Raises UnknownRun, and RunHeld if another live process is at it."""
@@ -170,6 +226,8 @@ class RunStore:
                            [(run, n, *records.event_row(event)) for n, event in enumerate(others, seq + 1)])
             # A seq is never used again, not even after a rewind: readers keep it as their cursor.
             _update(db, run, {**about, "seq": seq + len(others)})
+            if checks := [event.loss for event in events if isinstance(event, Eval) and math.isfinite(event.loss)]:
+                db.execute("UPDATE runs SET best_loss = min(coalesce(best_loss, 1e300), ?) WHERE id = ?", (min(checks), run))
 
     def points(self, run: str, after: int = 0, stride: int = 1, limit: int = 1000) -> list[tuple[int, float, float]]:
         """The loss curve after step `after`, as (last step, mean loss, seconds) of each `stride` steps in a row.
@@ -197,6 +255,12 @@ class RunStore:
                              "ORDER BY seq DESC LIMIT 1", (run,)).fetchone()
         return records.event(*row) if row else None
 
+    def finished_presets(self, owner: str) -> list[str]:
+        """The presets of which an owner has a finished run."""
+        with self._connection() as db:
+            rows = db.execute("SELECT DISTINCT preset FROM runs WHERE owner = ? AND status = 'finished' AND deleted IS NULL", (owner,))
+            return sorted(preset for preset, in rows.fetchall())
+
     def rewind(self, run: str, step: int) -> None:
         """Back to the moment when `step` steps were done: drops what a run resumed from there reports once more.
 
@@ -206,12 +270,30 @@ class RunStore:
         with self._own(run) as db:
             db.execute("DELETE FROM steps WHERE run = ? AND step > ?", (run, step))
             db.execute("DELETE FROM events WHERE run = ? AND step >= ?", (run, step))
-            last = db.execute("SELECT step, kind, data FROM events WHERE run = ? AND kind = 'eval' "
-                              "ORDER BY seq DESC LIMIT 1", (run,)).fetchone()
-            db.execute("UPDATE runs SET step = min(step, ?), val_loss = ?, seconds = coalesce("
-                       "(SELECT seconds FROM steps WHERE run = id ORDER BY step DESC LIMIT 1), 0) WHERE id = ?",
-                       (step, records.real(records.event(*last).loss) if last else None, run))
+            checks = [records.event(*row).loss for row in db.execute(
+                "SELECT step, kind, data FROM events WHERE run = ? AND kind = 'eval' ORDER BY seq", (run,))]
+            best = min((loss for loss in checks if math.isfinite(loss)), default=None)
+            last = db.execute("SELECT seconds FROM steps WHERE run = ? ORDER BY step DESC LIMIT 1", (run,)).fetchone()
+            about = {"val_loss": records.real(checks[-1]) if checks else None, "best_loss": best, "seconds": last[0] if last else 0}
+            _update(db, run, about)
+            db.execute("UPDATE runs SET step = min(step, ?) WHERE id = ?", (step, run))
         checkpoints.rewind(self._checkpoints(run), step)
+
+    def copy_history(self, parent: str, run: str, step: int) -> None:
+        """Gives a new run what another went through in its first `step` steps: all up to the moment when they were done.
+        Raises UnknownRun, RunHeld."""
+        kinds = "kind IN ('eval', 'sample', 'changed')"
+        with self._own(run) as db:
+            db.execute("INSERT INTO steps SELECT ?, step, loss, seconds FROM steps WHERE run = ? AND step <= ?", (run, parent, step))
+            db.execute("INSERT INTO events SELECT ?, seq + 2, step, kind, data FROM events "
+                       f"WHERE run = ? AND step < ? AND {kinds} ORDER BY seq", (run, parent, step))
+            last = db.execute("SELECT max(seq) FROM events WHERE run = ?", (run,)).fetchone()[0]
+            _update(db, run, {"step": step, "seq": last or 0})
+
+    def plan(self, run: str, plan: Plan) -> None:
+        """Stores options changed on the way. Raises UnknownRun, RunHeld."""
+        with self._own(run) as db:
+            _update(db, run, {"plan": json.dumps(plan)})
 
     def csv(self, run: str) -> Iterator[str]:
         """Lines of a table of all steps; a validation loss stands beside the step after which it was taken."""
@@ -228,8 +310,9 @@ class RunStore:
 
     # Checkpoints
 
-    def save_checkpoint(self, run: str, step: int, tensors: dict[str, "Tensor"], meta: dict[str, str]) -> None:
-        """Stores the state after `step` steps, whole or not at all, and keeps the newest two.
+    def save_checkpoint(self, run: str, step: int, tensors: dict[str, "Tensor"], meta: dict[str, str],
+                        lasting: bool = False) -> None:
+        """Stores the state after `step` steps, whole or not at all, and keeps the newest two; and lasting ones.
 
         Raises UnknownRun, RunHeld, and ValueError if the steps up to it are not appended yet: resumed, the run would
         lack them.
@@ -240,11 +323,44 @@ class RunStore:
             raise ValueError(f"Run {run} has events up to step {logged}, not yet {step}: append them first.")
         with self._connection() as db:
             db.execute("PRAGMA wal_checkpoint")  # those steps reach the disk before the weights that stand on them
-        checkpoints.save(self._checkpoints(run), step, tensors, meta)
+        checkpoints.save(self._checkpoints(run), step, tensors, meta, lasting)
 
-    def load_checkpoint(self, run: str) -> tuple[int, dict[str, "Tensor"], dict[str, str]] | None:
-        """The newest whole checkpoint as (step, tensors on the CPU, meta), or None. Warns of damaged ones it skips."""
-        return checkpoints.load(self._checkpoints(run))
+    def load_checkpoint(self, run: str, step: int | None = None) -> tuple[int, dict[str, "Tensor"], dict[str, str]] | None:
+        """The newest whole checkpoint as (step, tensors on the CPU, meta), or that of `step`; None if there is none.
+        Warns of damaged ones it skips."""
+        return checkpoints.load(self._checkpoints(run), step)
+
+    def checkpoint_steps(self, run: str) -> list[int]:
+        """The steps after which the state is kept, rising."""
+        return checkpoints.kept(self._checkpoints(run))
+
+    # Studies
+
+    def create_study(self, *, owner: str, title: str, about: str) -> str:
+        """A new study, which `about` tells all of; its runs are made with `create`. Returns its id."""
+        id = new_id()
+        with self._write() as db:
+            db.execute("INSERT INTO studies VALUES (?, ?, ?, ?, ?)", (id, owner, title, about, time.time()))
+        return id
+
+    def studies(self, owner: str | None = None) -> list[StoredStudy]:
+        """The newest first, of one owner or of all."""
+        where, wanted = ("", ()) if owner is None else ("WHERE owner = ?", (owner,))
+        with self._connection() as db:
+            rows = db.execute(f"SELECT id, owner, title, about, created FROM studies {where} ORDER BY created DESC", wanted).fetchall()
+        return [StoredStudy(*row) for row in rows]
+
+    def study(self, id: str) -> StoredStudy:
+        """Raises UnknownRun."""
+        found = next((study for study in self.studies() if study.id == id), None)
+        if found is None:
+            raise UnknownRun(f"There is no study {id}: `python -m gpt studies` lists them all.")
+        return found
+
+    def delete_study(self, id: str) -> None:
+        """Forgets a study; its runs are deleted by themselves."""
+        with self._write() as db:
+            db.execute("DELETE FROM studies WHERE id = ?", (id,))
 
     def _checkpoints(self, run: str) -> Path:
         return self.folder / "checkpoints" / _checked(run)
@@ -308,8 +424,16 @@ class RunStore:
         return status if alive[writer] else "interrupted"
 
 
+def new_id() -> str:
+    """Cannot be guessed, and is no flag to a command line."""
+    while (id := secrets.token_urlsafe(9)).startswith("-"):
+        pass
+    return id
+
+
 def _update(db: sqlite3.Connection, run: str, about: dict[str, Any]) -> None:
-    db.execute(f"UPDATE runs SET {', '.join(f'{column} = ?' for column in about)} WHERE id = ?", [*about.values(), run])
+    columns = "".join(f"{column} = ?, " for column in about)
+    db.execute(f"UPDATE runs SET {columns}touched = {NEXT_TOUCH} WHERE id = ?", [*about.values(), run])
 
 
 def _checked(run: str) -> str:
@@ -323,4 +447,4 @@ def _unknown(run: object) -> UnknownRun:
     return UnknownRun(f"There is no run {run}: `python -m gpt runs` lists them all.")
 
 
-__all__ = ["ACTIVE", "STATUSES", "RunHeld", "RunStore", "StoreError", "StoredRun", "UnknownRun"]
+__all__ = ["ACTIVE", "STATUSES", "RunHeld", "RunStore", "StoreError", "StoredRun", "StoredStudy", "UnknownRun"]

@@ -38,33 +38,35 @@ class TrainState:
     version: int = 0  # odd while the weights are changing: whoever copies them from another thread looks at it
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights as "model.<name>", the optimiser's memory as "optimizer.<parameter>.<name>"; not copied."""
+        """Weights as "model.<name>", the optimiser's memory as "optimizer.<weight's name>.<name>"; not copied."""
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for optimizer, first in self._numbered():
+        for optimizer, names in self._named():
             for index, memory in optimizer.state_dict()["state"].items():
-                named |= {f"optimizer.{first + index}.{name}": t for name, t in memory.items() if isinstance(t, Tensor)}
+                named |= {f"optimizer.{names[index]}.{name}": t for name, t in memory.items() if isinstance(t, Tensor)}
         return named
 
     def load(self, tensors: dict[str, Tensor], step: int, seconds: float) -> None:
         """Take over what `tensors()` gave."""
         weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         self.model.load_state_dict(weights)
-        memory: dict[int, dict] = {}
+        memory: dict[str, dict] = {}
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
-                _, index, key = name.split(".")
-                memory.setdefault(int(index), {})[key] = tensor
-        for optimizer, first in self._numbered():
-            own = {index - first: remembered for index, remembered in memory.items() if index >= first}
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": own})
+                weight, key = name.removeprefix("optimizer.").rsplit(".", 1)
+                memory.setdefault(weight, {})[key] = tensor
+        first = 0
+        for optimizer, names in self._named():
+            numbers = map(str, range(first, first := first + len(names)))  # as a former version named them
+            own = {i: memory.get(name) or memory.get(number) for i, (name, number) in enumerate(zip(names, numbers))}
+            remembered = {i: found for i, found in own.items() if found}
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": remembered})
         self.step, self.seconds = step, seconds
 
-    def _numbered(self) -> Iterator[tuple[torch.optim.Optimizer, int]]:
-        """Each optimiser, and the number of its first parameter among all."""
-        first = 0
+    def _named(self) -> Iterator[tuple[torch.optim.Optimizer, list[str]]]:
+        """Each optimiser with its weights' names, in its own order."""
+        names = {id(p): name for name, p in self.model.named_parameters()}
         for optimizer in self.optimizers:
-            yield optimizer, first
-            first += sum(len(group["params"]) for group in optimizer.param_groups)
+            yield optimizer, [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
 
 
 def start(model: GPT | Bigram, cfg: TrainConfig) -> TrainState:
@@ -83,19 +85,21 @@ def record(model: GPT | Bigram, cfg: TrainConfig) -> None:
         torch.cuda.make_graphed_callables(model, (tokens,))
 
 
-def train(state: TrainState, data: Dataset, cfg: TrainConfig) -> Iterator[Step | Eval | Working | Diverged | Finished]:
+def train(state: TrainState, data: Dataset, cfg: TrainConfig, *, checked: int = -1,
+          change_at: float = math.inf) -> Iterator[Step | Eval | Working | Diverged | Finished]:
     """Train from `state.step` to `cfg.steps`, yielding what happens: an `Eval` before the first step, every
     `eval_every` steps and at the end, a `Step` for each step, `Finished` or `Diverged` last; `Working` in between.
 
     Losses are read from a GPU a few at a time, since waiting for one leaves it idle: a `Step` whose number is less than
-    `state.step` is followed by others that are already done.
+    `state.step` is followed by others that are already done; none of them is beyond `change_at`. No check is made after
+    step `checked`, where it has been made already.
     """
     device = next(state.model.parameters()).device
     rows = max(1, EVAL_TOKENS // state.model.cfg.block_size)
     checks = data.eval_batches(cfg.eval_tokens, state.model.cfg.block_size, rows)
     at_once = 1
     while True:
-        if state.step % cfg.eval_every == 0 or state.step >= cfg.steps:
+        if (state.step % cfg.eval_every == 0 or state.step >= cfg.steps) and state.step != checked:
             val_loss, _ = yield from checking(state, checks)
             if not math.isfinite(val_loss):
                 yield Diverged(state.step, diverged_advice(cfg))
@@ -107,7 +111,8 @@ def train(state: TrainState, data: Dataset, cfg: TrainConfig) -> Iterator[Step |
             yield Finished(state.step, val_loss, state.seconds, tokens)
             return
         check = cfg.eval_every - state.step % cfg.eval_every
-        for event in steps(state, data, cfg, min(at_once, check, cfg.steps - state.step), device):
+        change = max(1, change_at - state.step)
+        for event in steps(state, data, cfg, min(at_once, check, change, cfg.steps - state.step), device):
             yield event
             if isinstance(event, Diverged):
                 return

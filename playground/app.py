@@ -21,11 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gpt.options import Refusal
 from gpt.store import RunStore
-from playground.direct import direct
+from playground.actions import actions, write_for
+from playground.direct import direct, streamed
 from playground.page import Page
-from playground.panels import masthead, model, settings, training, writing
+from playground.panels import card, masthead, model, runs_table, settings, studies, training, writing
 from playground.panels.island import ROUTE
-from playground.questions import Questions, questions
+from playground.questions import questions
 from playground.scheduler import Scheduler
 from playground.wiring import wire
 
@@ -46,28 +47,37 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
                 model.model()
             with gr.Column(elem_id="middle"):
                 desk = training.training()
+                card.card()
                 written = writing.writing()
+                with gr.Column(elem_id="comparing"):
+                    runs_table.runs_table()
+                    studies.differences()
+                    studies.studies()
             with gr.Column(elem_id="right"):
                 form = settings.settings()
                 pasted, paste, upload, text_note = settings.own_text()
+        studies.ablate()
         wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
                   text_note=text_note, **vars(desk), **vars(written)), store, scheduler)
     return demo
 
 
-def serve(demo: gr.Blocks, ask: Questions, **launch: Any) -> str:
+def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any) -> str:
     """Starts serving the page in the background and returns its address; `launch` goes to Gradio. Raises Refusal."""
     font = gr.themes.utils.fonts.LocalFont
     theme = gr.themes.Base(font=[font("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
                            font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
-    routes = [*(Route(f"/{ROUTE}/ask/{name}", direct(question), methods=["POST"]) for name, question in vars(ask).items()),
+    answers = {f"ask/{name}": direct(question) for name, question in vars(questions(store, scheduler)).items()}
+    answers |= {f"do/{name}": direct(action) for name, action in vars(actions(store, scheduler)).items()}
+    answers["write"] = streamed(write_for(store, scheduler))
+    routes = [*(Route(f"/{ROUTE}/{path}", endpoint, methods=["POST"]) for path, endpoint in answers.items()),
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
-    sheets = ("page.css", "form.css", "chart.css")
+    sheets = ("page", "form", "chart", "card", "compare", "studies")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,
-            head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}">' for sheet in sheets),
+            head="".join(f'<link rel="stylesheet" href="{ROUTE}/{sheet}.css">' for sheet in sheets),
             app_kwargs={"routes": routes, "middleware": [Middleware(Ahead)]}, max_file_size="20mb", **launch)
     except OSError as error:  # what it says names options of Gradio, not ours
         raise Refusal("The page cannot be served there: the port is in use, or the host is not this machine. "
@@ -123,9 +133,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         store = RunStore()
-        ask = questions(store, scheduler := Scheduler(store))
+        scheduler = Scheduler(store)
         demo = build(store, scheduler)
-        address = serve(demo, ask, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
+        address = serve(demo, store, scheduler, server_name=given.host, server_port=given.port, share=given.share, quiet=True)
         print(f"GPT Playground: {address}", flush=True)
         warm_up()
         demo.block_thread()

@@ -1,26 +1,61 @@
-"""The questions of the browser, answered past Gradio: its own way to a function costs several times the answer."""
+"""What the page asks and has done, answered past Gradio: its own way to a function costs several times the answer."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from playground.questions import Question
+from gpt.options import Refusal
+from playground.asked import sendable
 
 MOST_BYTES = 100_000  # of what is asked
+Endpoint = Callable[[Request], Any]
 
 
-def direct(question: Question) -> Callable[[Request], Awaitable[Response]]:
-    """A route's endpoint that answers `question`; what is no JSON, or too long, is asked as nothing."""
+def direct(answer: Callable[[Any], Any]) -> Endpoint:
+    """A route's endpoint that answers with JSON; what is no JSON, or too long, is asked as nothing."""
 
     async def endpoint(request: Request) -> Response:
-        try:
-            fits = 0 < int(request.headers["content-length"]) <= MOST_BYTES
-            asked = json.loads(await request.body()) if fits else None
-        except (KeyError, ValueError, RecursionError):
-            asked = None
-        return JSONResponse(await run_in_threadpool(question, asked))
+        if is_foreign(request):
+            return PlainTextResponse("Only this page may ask.", 403)
+        return JSONResponse(await run_in_threadpool(answer, await asked_by(request)))
 
     return endpoint
+
+
+def streamed(pieces: Callable[[Any], Iterator[str]]) -> Endpoint:
+    """A route's endpoint that sends pieces of text as they come; a refusal before the first one is status 400."""
+
+    async def endpoint(request: Request) -> Response:
+        if is_foreign(request):
+            return PlainTextResponse("Only this page may ask.", 403)
+        asked = await asked_by(request)
+        try:
+            begun = await run_in_threadpool(pieces, asked)
+            first = await run_in_threadpool(next, begun, "")
+        except Refusal as error:
+            return PlainTextResponse(sendable(str(error)), 400)
+
+        def rest() -> Iterator[str]:
+            yield first
+            yield from begun
+
+        return StreamingResponse(iterate_in_threadpool(rest()), media_type="text/plain; charset=utf-8")
+
+    return endpoint
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether another site's page sent it: such a page could not read the answer, but have things done."""
+    return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
+
+async def asked_by(request: Request) -> Any:
+    try:
+        fits = 0 < int(request.headers["content-length"]) <= MOST_BYTES
+        return json.loads(await request.body()) if fits else None
+    except (KeyError, ValueError, RecursionError):
+        return None

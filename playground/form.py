@@ -46,7 +46,7 @@ def _describe(path: str, option: Option) -> dict[str, Any]:
             "group": option.group, "part": option.part, "short": option.short, "zero": option.zero, "when": when,
             "choices": {value: list(words) for value, words in option.choices.items()},
             "low": option.low, "high": option.high, "log": option.log,
-            "integer": option.kind == "number" and option.integer}
+            "integer": option.kind == "number" and option.integer, "live": option.live}
 
 
 def describe_presets() -> list[dict[str, Any]]:
@@ -105,22 +105,6 @@ def recipe_of(config: RunConfig, preset: Preset) -> str:
     acting = {f"{section}.{name}": getattr(getattr(config, section), name) for section, name in trained
               if options.has_effect(getattr(config, section), name)}
     return hashlib.sha256(json.dumps([preset.id, acting]).encode()).hexdigest()[:12]
-
-
-def name_of(config: RunConfig, preset: Preset) -> str:
-    """A run's name: what differs from its preset, in words; "" where nothing does."""
-    return " ".join(tags_of(config, preset))
-
-
-def tags_of(config: RunConfig, preset: Preset) -> list[str]:
-    """A word or two for each difference from the preset; sampling aside, since that leaves the training alone."""
-    return options.tags_of(config, preset.config, without="sample")
-
-
-def colour_of(config: RunConfig, preset: Preset) -> str:
-    """The component whose colour a run carries: that of the first difference from its preset, or ""."""
-    known = dict(options.walk(config))
-    return next((known[path].part for path in options.difference(config, preset.config) if known[path].part), "")
 
 
 # HTML -------------------------------------------------------------------------------------------------------------

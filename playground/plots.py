@@ -22,8 +22,7 @@ FONT = "IBM Plex Sans, ui-sans-serif, system-ui, sans-serif"
 LIGHT = {"--card": "#fffefb", "--ink": "#1d2430", "--mut": "#616876", "--line": "#e5e1d7", "--acc": "#2a63c9"}
 DARK = {"--card": "#191d25", "--ink": "#e8eaf0", "--mut": "#9aa2b2", "--line": "#2a303c", "--acc": "#7aa8ff"}
 
-HOVER = "%{y:.3f}"
-EARLIER = 4  # earlier runs drawn at most
+EARLIER = 4  # earlier runs drawn at most, where none are chosen to be compared
 SPACED = 56  # points of a schedule at most, its bends not counted
 FALLS = {"linear": "in a straight line ", "cosine": "along half a cosine ", "wsd": "in a straight line "}
 
@@ -55,45 +54,60 @@ def delta(points: Iterable[tuple[int, float, float]], before: float) -> dict[str
 
 
 def layout() -> dict[str, Any]:
-    """Axes and type of the chart, without data. Double click and zoom are the page's own."""
+    """Axes and type of the chart, without data. Double click, zoom and the reading of values are the page's own."""
     axis = {"showline": False, "zeroline": False, "gridcolor": "var(--line)", "tickfont": {"color": "var(--mut)"},
             "ticks": "outside", "ticklen": 5, "tickcolor": "rgba(0,0,0,0)", "fixedrange": False, "automargin": False}
     return {
-        "xaxis": {**axis, "showgrid": False, "showspikes": True, "spikemode": "across", "spikethickness": 1,
-                  "spikecolor": "var(--mut)", "spikedash": "dot", "nticks": 7, "separatethousands": True,
-                  "tickangle": 0},
+        "xaxis": {**axis, "showgrid": False, "nticks": 7, "separatethousands": True, "tickangle": 0},
         "yaxis": {**axis, "nticks": 7, "tickformatstops": [{"dtickrange": [0.1, None], "value": ".1f"},
                                                            {"dtickrange": [None, 0.1], "value": ".3~f"}]},
-        "margin": {"l": 40, "r": 96, "t": 26, "b": 30}, "hovermode": "x unified",
+        "margin": {"l": 40, "r": 96, "t": 26, "b": 30}, "hovermode": False,
         "showlegend": False, "dragmode": "zoom",
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": "var(--mut)"},
-        "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--line)",
-                       "font": {"family": FONT, "size": 12, "color": "var(--ink)"}},
         "shapes": [], "annotations": [],
     }
 
 
-def traces() -> list[dict[str, Any]]:
-    """The shown run's traces, still empty: raw, smoothed, validation, and a ladder step's published losses."""
-    line = {"type": "scatter", "mode": "lines", "x": [], "y": [], "hovertemplate": HOVER}
+def traces(held_out: bool = False) -> list[dict[str, Any]]:
+    """The shown run's traces, still empty: raw, smoothed, validation, a ladder step's published losses, where it was
+    forked, and where its options were changed. `held_out`: it is the validation curves that are looked at."""
+    line = {"type": "scatter", "mode": "lines", "x": [], "y": []}
+    dots = {**line, "mode": "markers", "cliponaxis": False}
+    accent = {"color": "var(--acc)", "width": 2.6}
+    checks = {"opacity": 1, "line": accent, "marker": {"size": 6, "color": "var(--acc)"}} if held_out else {
+        "opacity": 0.85, "line": {"color": "var(--mut)", "width": 1, "dash": "1px,4px"},
+        "marker": {"size": 5.5, "color": "var(--ink)"}}
     return [
-        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1}, "opacity": 0.22, "hoverinfo": "skip",
-         "hovertemplate": None},
-        {**line, "name": "training", "line": {"color": "var(--acc)", "width": 2.6}},
-        {**line, "name": "validation", "mode": "lines+markers", "opacity": 0.85,
-         "line": {"color": "var(--mut)", "width": 1, "dash": "1px,4px"},
-         "marker": {"size": 5.5, "color": "var(--ink)"}},
-        {**line, "name": "published", "mode": "markers", "cliponaxis": False,
+        {**line, "name": "batch", "line": {"color": "var(--acc)", "width": 1}, "opacity": 0.1 if held_out else 0.22},
+        {**line, "name": "training", "line": {**accent, "width": 1.6} if held_out else accent,
+         "opacity": 0.35 if held_out else 1},
+        {**line, "name": "validation", "mode": "lines+markers", **checks},
+        {**dots, "name": "published",
          "marker": {"symbol": "circle-open", "size": 8, "color": "var(--mut)", "line": {"width": 1.5}}},
+        {**dots, "name": "branches",
+         "marker": {"size": 7, "color": "var(--card)", "line": {"width": 1.8, "color": "var(--ink)"}}},
+        {**dots, "name": "changes",
+         "marker": {"symbol": "line-ns-open", "size": 13, "color": "var(--ink)", "line": {"width": 1.6}}},
     ]
 
 
 def earlier(place: int) -> dict[str, Any]:
     """The trace of an earlier run, still empty: dimmed; its dashes differ by its place in the list."""
     dashes = ("7px,4px", "2px,3px", "9px,3px,2px,3px", "12px,5px")
-    return {"type": "scatter", "mode": "lines", "x": [], "y": [], "opacity": 0.7, "hovertemplate": HOVER,
+    return {**compared(), "opacity": 0.7,
             "line": {"color": "var(--mut)", "width": 1.6, "dash": dashes[place % len(dashes)]}}
+
+
+def compared() -> dict[str, Any]:
+    """The trace of a run chosen to be compared, still empty; the page gives each its colour and dashes."""
+    return {"type": "scatter", "mode": "lines", "x": [], "y": [], "opacity": 1, "line": {"color": "var(--mut)", "width": 2},
+            "marker": {"size": 4.5}}
+
+
+def inherited() -> dict[str, Any]:
+    """The trace of what a forked run went through before it was one, still empty."""
+    return {**compared(), "opacity": 0.38, "line": {"color": "var(--mut)", "width": 1.4}}
 
 
 def smooth(steps: Sequence[float], losses: Sequence[float], span: float) -> list[float]:

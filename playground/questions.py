@@ -4,36 +4,30 @@ Each question takes any JSON and answers with JSON; a run that is not the asking
 requests, not queued events. No torch is imported before the first `check`.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gpt.config import RunConfig, TrainConfig
-from gpt.events import Eval, Event, Sample
+from gpt.changes import in_words
+from gpt.config import RunConfig
+from gpt.events import Changed, Eval, Event, Forked, Sample
 from gpt.home import home
-from gpt.options import ConfigError, Refusal, options, shorten
-from gpt.presets import Preset, list_presets
+from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
-from gpt.store import RunStore, UnknownRun
-from playground import form, plots
+from gpt.store import RunStore
+from playground import comparing, form, plots
 from playground.asked import fields, moment, sendable, visitor_of, whole
+from playground.rows import GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, row, total_of, works
 from playground.scheduler import Scheduler
 from playground.verdicts import verdict, verdicts
 
 EVENTS = 40  # most evaluations and samples in one answer
 RECENT = 32  # steps whose mean loss is put into words
 EARLIER = 120  # most points of an earlier run's curve
-LISTED = 16  # newest runs of a visitor that the page lists
-REMEMBERED = 200  # newest runs that put a mark on the ladder
-TAGS = 6  # differences that name a run in a list
-LETTERS = 300  # of a message, at most
+LISTED = 2000  # newest runs of a visitor that the page lists
 PROMPT = 24  # letters of a prompt beside the samples
-MOST_STEPS = int(options(TrainConfig)["steps"].high)
 
-Answer = dict[str, Any]
 Question = Callable[[Any], Answer]
-GONE: Answer = {"status": "gone"}
 
 
 @dataclass(frozen=True)
@@ -44,9 +38,16 @@ class Questions:
     poll: Question  # the chart, several times a second
     curve: Question
     settings: Question
-    runs: Question
     writing: Question
     table: Question
+    runs: Question  # lists and comparisons
+    compare: Question
+    card: Question
+    arms: Question  # studies
+    plan: Question
+    studies: Question
+    study: Question
+    report: Question
 
 
 def questions(store: RunStore, scheduler: Scheduler) -> Questions:
@@ -65,10 +66,7 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
 
     @about_mine
     def curve(run: StoredRun, asked: Any) -> Answer:
-        stride = max(1, -(-run.step // EARLIER))
-        points = store.points(run.id, 0, stride, EARLIER)
-        return {**chip(run), "steps": [p[0] for p in points], "loss": [real(p[1]) for p in points],
-                "seconds": [round(p[2], 2) for p in points], "tokens_per_step": run.tokens_per_step}
+        return whole_curve(store, run)
 
     @about_mine
     def settings(run: StoredRun, asked: Any) -> Answer:
@@ -85,24 +83,27 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
         return {"csv": "".join(store.csv(run.id))}
 
     def runs(asked: Any) -> Answer:
-        visitor = visitor_of(asked)
-        known = store.runs(visitor, REMEMBERED) if visitor else []
-        return {"runs": [chip(run) for run in known[:LISTED]],
-                "done": sorted({run.preset for run in known if run.status == "finished"})}
+        visitor, since = visitor_of(asked), whole(asked, "since")
+        if visitor is None:
+            return {"runs": [], "touched": 0, "done": []}
+        known = store.runs(visitor, LISTED, since=since)
+        return sendable({"runs": [row(run) for run in known], "done": store.finished_presets(visitor),
+                         "touched": max((run.touched for run in known), default=since)})
 
-    return Questions(check, poll, curve, settings, runs, writing, table)
+    about_store = {question.__name__: refusing(store, question) for question in comparing.QUESTIONS}
+    return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs, **about_store)
 
 
-def mine(store: RunStore, asked: Any) -> StoredRun | None:
-    """The run that is asked about, if there is one and it is the asking visitor's."""
-    visitor, run = visitor_of(asked), fields(asked).get("run")
-    if visitor is None or not isinstance(run, str):
-        return None
-    try:
-        found = store.run(run)
-    except UnknownRun:
-        return None
-    return found if found.owner == visitor else None
+def refusing(store: RunStore, question: Callable[[RunStore, Any], Answer]) -> Question:
+    """A question about the store that answers {"refused": why} where it cannot be answered."""
+
+    def answer(asked: Any) -> Answer:
+        try:
+            return sendable(question(store, asked))
+        except Refusal as error:
+            return sendable({"refused": shorten(str(error), 4 * LETTERS)})
+
+    return answer
 
 
 # The form ---------------------------------------------------------------------------------------------------------
@@ -203,61 +204,24 @@ def beginning(run: StoredRun) -> Answer:
     """What stays the same while a run goes: sent once."""
     preset, table = preset_of(run), verdicts(run.vocab_size, run.unigram, run.bigram)
     return {
-        **chip(run), "recipe": form.recipe_of(run.config, preset) if preset and works(run) else "",
-        "device": run.device, "tokens_per_step": run.tokens_per_step, "dataset": run.options.get("data.dataset"),
+        **row(run), "recipe": form.recipe_of(run.present, preset) if preset and works(run) else "",
+        "device": run.device, "dataset": run.options.get("data.dataset"),
         "prompt": shorten(str(run.options.get("sample.prompt", "")).strip(), PROMPT), "verdicts": table,
         "references": plots.references(run.vocab_size, run.unigram, run.bigram),
     }
 
 
-def origin(run: StoredRun) -> Answer | None:
-    """The form's value that trains this run once more; None if this version cannot."""
-    preset = preset_of(run)
-    return form.value_of(run.config, preset) if preset and works(run) else None
-
-
-def chip(run: StoredRun) -> Answer:
-    """A run in a list: its name, where it stands, and what its curve may be compared with."""
-    preset, (tags, colour) = preset_of(run), differing(run)
-    return {
-        "id": run.id, "tags": [shorten(tag, PROMPT) for tag in tags[:TAGS]], "preset": run.preset,
-        "title": preset.title if preset else run.preset,
-        "status": run.status, "step": run.step, "val": real(run.val_loss), "created": run.created,
-        "colour": colour, "text": f"{run.fingerprint}/{run.options.get('data.tokenizer')}",
-    }
-
-
-def preset_of(run: StoredRun) -> Preset | None:
-    """The preset a run started from, or None if there is none of that name any more."""
-    return next((preset for preset in list_presets() if preset.id == run.preset), None)
-
-
-def works(run: StoredRun) -> bool:
-    """Whether this version can still read the run's options."""
-    try:
-        return bool(run.config)
-    except ConfigError:  # made by another version: shown all the same
-        return False
-
-
-def differing(run: StoredRun) -> tuple[list[str], str]:
-    """What a run differs in from its preset: a tag for each option, and the component that gives it its colour."""
-    preset = preset_of(run)
-    if not (preset and works(run)):
-        return [], ""
-    return form.tags_of(run.config, preset), form.colour_of(run.config, preset)
-
-
-def total_of(run: StoredRun) -> int:
-    """Steps the run is to do in all."""
-    return int(run.options["train.steps"])
-
-
-def more_steps(run: StoredRun) -> int:
-    """How many steps a press of "+N" adds: half as many as are done, to one digit; 0 where no more are allowed."""
-    half = (run.step + 1) // 2
-    digit = 10 ** (len(str(half)) - 1)
-    return max(0, min(half // digit * digit, MOST_STEPS - run.step))
+def whole_curve(store: RunStore, run: StoredRun) -> Answer:
+    """A run's curve in few points, its checks, and what happened on the way."""
+    stride = max(1, -(-run.step // EARLIER))
+    points, events = store.points(run.id, 0, stride, EARLIER), [event for _, event in store.events(run.id)]
+    checks = [event for event in events if isinstance(event, Eval)]
+    checks = checks[:: max(1, -(-len(checks) // EARLIER))]
+    marks = [[e.at, "forked"] for e in events if isinstance(e, Forked)]
+    marks += [[e.step, in_words(e.changes)] for e in events if isinstance(e, Changed)]
+    return {**row(run), "steps": [p[0] for p in points], "loss": [real(p[1]) for p in points],
+            "seconds": [round(p[2], 2) for p in points], "marks": marks,
+            "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for e in checks]}
 
 
 def words(store: RunStore, run: StoredRun) -> str:
@@ -269,8 +233,3 @@ def words(store: RunStore, run: StoredRun) -> str:
     said = "" if loss is None else verdict(loss, verdicts(run.vocab_size, run.unigram, run.bigram))
     end = store.finished(run.id) if run.status == "finished" else None
     return f"{said} · {end.val_loss:.3f} on all {end.val_tokens:,} held-out tokens" if end and end.val_tokens else said
-
-
-def real(value: float | None) -> float | None:
-    """A loss for JSON: to three decimals, None for unknown or no number."""
-    return None if value is None or not math.isfinite(value) else round(value, 3)

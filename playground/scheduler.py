@@ -12,23 +12,26 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
-from typing import TYPE_CHECKING
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any
 
+from gpt.changes import changeable
 from gpt.config import RunConfig, SampleConfig
-from gpt.events import Diverged, Finished, Step
+from gpt.events import Diverged, Finished, Forked, Step
 from gpt.options import ConfigError, Refusal, replace, shorten
 from gpt.store import RunStore
 
 if TYPE_CHECKING:
     from gpt.recording import Recording
     from gpt.run import Run, Sampler
+    from gpt.study import Study
 
 QUANTUM_SECONDS = 0.1
 PATIENCE_SECONDS = 0.002  # by which a run of tiny steps has come between two of them
 MAX_ACTIVE = 4
-MAX_UNFINISHED = 50  # runs of one visitor
+MAX_UNFINISHED = 200  # runs of one visitor
 MAX_JOBS = 500  # runs of all
+UNDO_SECONDS = 3600.0  # for which a deleted run can be brought back
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class Job:
     id: str
     owner: str
     quota: int | None = None  # steps left before it pauses; None: no limit
+    patient: bool = False  # of a study: waits while its visitor trains something else
     leaving: str = ""  # the status it is to leave with: "paused", "stopped", or "queued" to make room
     recording: "Future[Recording] | None" = None  # once active; loading a text can take a minute
     turn: float = 0.0  # when it was last trained
@@ -76,6 +80,7 @@ class Scheduler:
 
     def __init__(self, store: RunStore, max_active: int = MAX_ACTIVE):
         self.store, self.max_active = store, max_active
+        store.purge(time() - UNDO_SECONDS)
         self._jobs: dict[str, Job] = {}  # in the order of their arrival
         self._used: Counter[str] = Counter()  # seconds of training by visitor, among those who have jobs
         self._closing = False
@@ -86,15 +91,65 @@ class Scheduler:
 
     # What visitors can do
 
-    def submit(self, config: RunConfig, *, owner: str, preset: str, name: str, quota: int | None = None) -> str:
-        """Queue a new run, which pauses after `quota` steps if given; returns its id. Raises ConfigError, QueueFull."""
+    def submit(self, config: RunConfig, *, owner: str, quota: int | None = None, **about: Any) -> str:
+        """Queue a new run, which pauses after `quota` steps if given; returns its id. `about` goes to `RunStore.create`.
+        Raises ConfigError, QueueFull."""
         if wrong := config.problems():
             raise ConfigError(wrong)
         with self._changed:
             self._check_room(owner)
-            id = self.store.create(config, owner=owner, preset=preset, name=name)
+            id = self.store.create(config, owner=owner, **about)
             self._enter(Job(id, owner, quota))
         return id
+
+    def submit_study(self, study: "Study", *, owner: str, preset: str, title: str) -> str:
+        """Queue all runs of a study; they go one by one, and wait for what the visitor trains besides. Returns its id.
+        Raises QueueFull."""
+        with self._changed:
+            self._check_room(owner, len(study.arms) * len(study.seeds))
+            id = self.store.create_study(owner=owner, title=title, about=study.to_json())
+            for arm, seed, config in study.configs():
+                planned = study.arms[arm]
+                run = self.store.create(config, owner=owner, preset=preset, study=id, arm=arm, part=planned.part,
+                                        labels=[planned.name, *[f"seed {seed}"] * (len(study.seeds) > 1)])
+                self._enter(Job(run, owner, patient=True))
+        return id
+
+    def fork(self, id: str, step: int, config: RunConfig, *, owner: str, **about: Any) -> tuple[str, Forked]:
+        """Queue a new run that goes on from another after `step` steps; returns its id, and what it took over.
+        Raises ConfigError, QueueFull, UnknownRun, TextError."""
+        from gpt.forking import fork
+
+        with self._changed:
+            self._check_room(owner)
+        child, told = fork(self.store, self.store.run(id), step, config, owner=owner, **about)
+        with self._changed:
+            self._enter(Job(child, owner))
+        return child, told
+
+    def change(self, id: str, changes: dict[str, Any]) -> None:
+        """Change options of a run on its way, before its next step. Raises ConfigError, RunHeld, UnknownRun."""
+        with self._changed:
+            job = self._jobs.get(id)
+            if job and job.recording:
+                loaded = job.recording
+            else:
+                stored = self.store.run(id)
+                if stored.status not in ("queued", "paused", "interrupted", "stopped"):
+                    raise ConfigError([f"This run has {stored.status}: change the options and train it anew, or fork it."])
+                changeable(stored.present, changes)
+                self.store.adopt(id)
+                self.store.plan(id, [*stored.plan, (stored.step, changes)])
+                self.store.set_status(id, "queued" if job else stored.status.replace("interrupted", "paused"))
+                return
+        loaded.result().run.change(changes)
+
+    def discard(self, ids: list[str]) -> None:
+        """Stop runs and put them out of sight; `RunStore.restore` brings them back for an hour. Raises UnknownRun, RunHeld."""
+        for id in ids:
+            self._leave(id, "stopped")
+        self.store.discard(ids)
+        self.store.purge(time() - UNDO_SECONDS)
 
     def resume(self, id: str, quota: int | None = None) -> None:
         """Go on with a run, for `quota` steps more if given. Raises RunHeld, QueueFull, UnknownRun."""
@@ -172,10 +227,11 @@ class Scheduler:
 
     # The queue; all of it under self._changed
 
-    def _check_room(self, owner: str) -> None:
-        if sum(job.owner == owner for job in self._jobs.values()) >= MAX_UNFINISHED:
-            raise QueueFull(f"You have {MAX_UNFINISHED} runs that have not ended: stop some, or wait for them.")
-        if len(self._jobs) >= MAX_JOBS:
+    def _check_room(self, owner: str, wanted: int = 1) -> None:
+        if (mine := sum(job.owner == owner for job in self._jobs.values())) + wanted > MAX_UNFINISHED:
+            raise QueueFull(f"You have {mine} runs that have not ended, and {MAX_UNFINISHED} is the most: stop some, wait "
+                            "for them, or ask for fewer.")
+        if len(self._jobs) + wanted > MAX_JOBS:
             raise QueueFull(f"{MAX_JOBS} runs are waiting on this server: try again later, or run it on your machine.")
 
     def _enter(self, job: Job) -> None:
@@ -204,10 +260,11 @@ class Scheduler:
         return [job for job in self._jobs.values() if job.recording]
 
     def _waiting(self) -> list[Job]:
-        """In the order in which they will start: every visitor's first, then every visitor's second, ..."""
+        """In the order in which they will start: every visitor's first, then every visitor's second, ...; a visitor's
+        studies after the rest."""
         count = Counter(job.owner for job in self._active())
         ranked = []
-        for job in self._jobs.values():
+        for job in sorted(self._jobs.values(), key=lambda job: job.patient):
             if not job.recording:
                 ranked.append((count[job.owner], job))
                 count[job.owner] += 1
@@ -215,16 +272,25 @@ class Scheduler:
 
     def _admit(self) -> None:
         """Start waiting runs while there is room, and make room for a visitor who has none."""
-        waiting, active = self._waiting(), self._active()
-        for job in waiting[: max(0, self.max_active - len(active))]:
+        active = self._active()
+        studying = {job.owner for job in active if job.patient}  # one run of a study at a time: each curve whole, then the next
+        waiting = [job for job in self._waiting() if not (job.patient and job.owner in studying)]
+        for job in waiting:
+            if len(active) >= self.max_active or (job.patient and job.owner in studying):
+                continue
             job.recording = self._loader.submit(self._load, job.id)
             job.recording.add_done_callback(self._wake)
+            active.append(job)
+            studying |= {job.owner} if job.patient else set()
+        waiting = [job for job in waiting if not job.recording]
         count = Counter(job.owner for job in active)
         full = len(active) >= self.max_active and not any(job.leaving for job in active)
         if full and waiting and not count[waiting[0].owner] and max(count.values()) > 1:
             greediest = max(active, key=lambda job: count[job.owner])
             newest = [job for job in active if job.owner == greediest.owner][-1]
             newest.leaving = "queued"
+        elif full and (own := [job for job in active if job.patient and any(job.owner == w.owner and not w.patient for w in waiting)]):
+            own[0].leaving = "queued"
 
     def _load(self, id: str) -> "Recording":
         from gpt.device import prepare
@@ -253,14 +319,14 @@ class Scheduler:
 
     def _next(self) -> Job | None:
         """The run to train next, waiting for one if there is none: of the visitor who has used least, the one trained
-        longest ago. None when the scheduler closes and all are saved."""
+        longest ago; one of a study only where there is no other. None when the scheduler closes and all are saved."""
         with self._changed:
             while True:
                 if not self._closing:
                     self._admit()
                 ready = [job for job in self._active() if job.recording.done()]
                 if ready:
-                    return min(ready, key=lambda job: (self._used[job.owner], job.turn))
+                    return min(ready, key=lambda job: (self._used[job.owner], job.patient, job.turn))
                 if self._closing:
                     return None
                 self._changed.wait()

@@ -15,13 +15,13 @@ from typing import Any
 import gradio as gr
 
 from gpt.options import Refusal, replace
-from gpt.presets import list_presets
+from gpt.presets import list_presets, named
 from gpt.records import StoredRun
 from gpt.store import RunStore
 from playground import form
 from playground.asked import fields, sendable, visitor_of
 from playground.page import Page
-from playground.questions import mine, more_steps
+from playground.rows import mine, more_steps
 from playground.scheduler import Scheduler
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
@@ -94,7 +94,7 @@ def submit(scheduler: Scheduler, desk: Any, value: Any, quota: int | None = None
     if visitor is None:
         raise Refusal(LOADING)
     preset, config = form.config_of(value)
-    return scheduler.submit(config, owner=visitor, preset=preset.id, name=form.name_of(config, preset), quota=quota)
+    return scheduler.submit(config, owner=visitor, preset=preset.id, quota=quota, **named(config, preset.config))
 
 
 def single_step(store: RunStore, scheduler: Scheduler, desk: Any, value: Any) -> str:

@@ -152,7 +152,7 @@ def test_what_exceeds_the_memory_is_refused(monkeypatch):
 
 def test_sampling_has_limits():
     assert SampleConfig(temperature=0.0, top_k=0, top_p=1.0).problems() == []
-    assert len(SampleConfig(temperature=-1.0, top_k=-1, top_p=0.0, length=0).problems()) == 4
+    assert len(SampleConfig(temperature=-1.0, top_k=-1, top_p=0.0, length=-1).problems()) == 4
 
 
 def test_levels_of_the_tests_are_options():

@@ -10,7 +10,7 @@ import pytest
 from gpt import options
 from gpt.config import GROUPS, RunConfig
 from gpt.options import ConfigError
-from gpt.presets import list_presets, load
+from gpt.presets import list_presets, load, named
 from playground import form
 
 KNOWN = dict(options.walk(RunConfig))
@@ -112,6 +112,12 @@ def test_the_schema_s_conditions_say_what_has_effect():
             assert acts(preset.config, path) == wanted, (preset.id, path)
 
 
+def test_the_schema_says_what_may_change_while_a_run_goes():
+    live = {path for path, about in form.schema()["options"].items() if about["live"]}
+    assert live == {path for path, option in KNOWN.items() if option.live}
+    assert "train.lr" in live and "train.steps" not in live
+
+
 def test_switched_parts_are_options_that_can_be_off():
     for parts in form.PARTS.values():
         for label, colour, paths in parts:
@@ -123,7 +129,7 @@ def test_switched_parts_are_options_that_can_be_off():
 @pytest.mark.parametrize("preset", list_presets(), ids=lambda p: p.id)
 def test_a_preset_is_its_own_value(preset):
     assert form.config_of(form.value_of(preset.config, preset)) == (preset, preset.config)
-    assert form.name_of(preset.config, preset) == ""
+    assert named(preset.config, preset.config) == {"labels": [], "part": ""}
 
 
 def test_changes_survive_the_way_to_a_config_and_back():
@@ -131,13 +137,12 @@ def test_changes_survive_the_way_to_a_config_and_back():
     preset, config = form.config_of(value)
     assert config.model.residual_attn is False and config.train.lr == 3e-4
     assert form.value_of(config, preset) == value
-    assert form.name_of(config, preset) == "-attention residual lr 3e-4"
-    assert form.colour_of(config, preset) == "res"
+    assert named(config, preset.config) == {"labels": ["-attention residual", "lr 3e-4"], "part": "res"}
 
 
 def test_sampling_does_not_name_a_run():
     preset, config = form.config_of({"preset": "ladder/03-multi-head", "changes": {"sample.temperature": 1.5}})
-    assert form.name_of(config, preset) == "" and config.sample.temperature == 1.5
+    assert named(config, preset.config)["labels"] == [] and config.sample.temperature == 1.5
 
 
 def test_equal_training_has_one_recipe():

@@ -24,7 +24,8 @@ def colours(figure):
 
 def test_plotly_accepts_the_figure():
     graph = pytest.importorskip("plotly.graph_objects")
-    figure = {"data": plots.traces() + [plots.earlier(i) for i in range(6)], "layout": plots.layout()}
+    others = [plots.compared(), plots.inherited(), *(plots.earlier(i) for i in range(6))]
+    figure = {"data": [*others, *plots.traces(), *plots.traces(held_out=True)], "layout": plots.layout()}
     graph.Figure(plots.paint(figure, plots.LIGHT))
 
 
@@ -42,6 +43,24 @@ def test_the_page_s_style_has_the_palettes():
     for palette, sheet in ((plots.LIGHT, light), (plots.DARK, dark)):
         for name, colour in palette.items():
             assert f"{name}: {colour};" in sheet, (name, colour)
+
+
+def test_both_ways_to_look_at_a_run_have_the_same_traces():
+    """The page finds them by their place."""
+    names = [trace["name"] for trace in plots.traces()]
+    assert names == [trace["name"] for trace in plots.traces(held_out=True)] and len(set(names)) == len(names)
+
+
+def test_what_is_looked_at_stands_out():
+    for held_out, front, back in ((False, "training", "validation"), (True, "validation", "training")):
+        lines = {trace["name"]: trace["opacity"] * trace["line"]["width"] for trace in plots.traces(held_out)[:3]}
+        assert lines[front] == max(lines.values()) > 1.5 * lines[back]
+
+
+def test_earlier_runs_stand_back_and_differ():
+    drawn = [plots.earlier(place) for place in range(plots.EARLIER)]
+    assert len({trace["line"]["dash"] for trace in drawn}) == plots.EARLIER
+    assert all(trace["opacity"] < plots.compared()["opacity"] for trace in [*drawn, plots.inherited()])
 
 
 def test_an_unknown_colour_is_an_error():

@@ -28,7 +28,7 @@ def store(tmp_path):
 
 
 def new_run(store: RunStore, **changes) -> str:
-    return store.create(replace(RunConfig(), SMALL | changes), owner="test", preset="modern/gpt2", name="")
+    return store.create(replace(RunConfig(), SMALL | changes), owner="test", preset="modern/gpt2")
 
 
 def losses(store: RunStore, run: str) -> list[tuple[int, float]]:
@@ -128,7 +128,7 @@ def test_a_killed_process_loses_little_and_resumes_bit_for_bit(tmp_path, monkeyp
     until = stored.step + 200
     with_store.adopt(run, replace(stored.config, {"train.steps": until}))
     list(Recording(with_store, run))
-    whole = with_store.create(with_store.run(run).config, owner="test", preset="modern/gpt2", name="")
+    whole = with_store.create(with_store.run(run).config, owner="test", preset="modern/gpt2")
     list(Recording(with_store, whole))
     assert with_store.run(run).step == until
     assert losses(with_store, run) == losses(with_store, whole)

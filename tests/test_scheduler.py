@@ -45,7 +45,7 @@ def until(happened: Callable[[], object], seconds: float = 20.0) -> None:
 
 
 def submit(scheduler: Scheduler, owner: str = "ann", changes: dict = TINY, **more) -> str:
-    return scheduler.submit(replace(RunConfig(), changes), owner=owner, preset="ladder/01-bigram", name="", **more)
+    return scheduler.submit(replace(RunConfig(), changes), owner=owner, preset="ladder/01-bigram", **more)
 
 
 def status(store: RunStore, run: str) -> str:
@@ -64,7 +64,7 @@ def test_bad_options_are_refused_before_anything_is_stored(scheduler, store):
         replace(RunConfig(), {"model.n_head": 5})
     broken = RunConfig(train=TrainConfig(steps=-1))
     with pytest.raises(ConfigError, match="steps"):
-        scheduler.submit(broken, owner="ann", preset="x", name="")
+        scheduler.submit(broken, owner="ann", preset="x")
     assert store.runs() == []
 
 

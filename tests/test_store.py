@@ -33,7 +33,7 @@ def store(tmp_path):
 
 
 def new(store: RunStore, **config) -> str:
-    return store.create(RunConfig(**config), owner="me", preset="ladder/01-bigram", name="-residual")
+    return store.create(RunConfig(**config), owner="me", preset="ladder/01-bigram", labels=["-residual"])
 
 
 def steps(first: int, last: int) -> list[Step]:
@@ -54,7 +54,7 @@ def child(code: str, folder: Path, *args: str) -> subprocess.Popen:
 def test_a_run_reads_back_as_it_was_written(store):
     config = RunConfig(model=ModelConfig(norm="rms"), train=TrainConfig(lr=1.0, steps=7))
     before = time.time()
-    run = store.create(config, owner="me", preset="gpt2", name="RMSNorm")
+    run = store.create(config, owner="me", preset="gpt2", labels=["RMSNorm"])
     found = store.run(run)
     assert (found.id, found.owner, found.preset, found.name) == (run, "me", "gpt2", "RMSNorm")
     assert (found.status, found.message, found.step, found.val_loss, found.seconds) == ("queued", "", 0, None, 0)
@@ -77,7 +77,7 @@ def test_events_update_the_run_they_belong_to(store):
 
 def test_runs_are_listed_newest_first_by_owner(store):
     mine = [new(store) for _ in range(3)]
-    theirs = store.create(RunConfig(), owner="you", preset="", name="")
+    theirs = store.create(RunConfig(), owner="you", preset="")
     assert [run.id for run in store.runs("me")] == mine[::-1]
     assert [run.id for run in store.runs()] == [theirs, *mine[::-1]]
     assert [run.id for run in store.runs("me", limit=1)] == [mine[-1]]
@@ -284,7 +284,7 @@ def test_a_long_run_is_read_cheaply_at_any_cursor(store):
 
 def test_a_killed_process_loses_no_acknowledged_event_and_shows_as_interrupted(store):
     process = child("""
-run = store.create(RunConfig(), owner="me", preset="", name="")
+run = store.create(RunConfig(), owner="me", preset="")
 print(run, flush=True)
 store.set_status(run, "running")
 for step in range(1, 10**6):
@@ -322,7 +322,7 @@ for step in range(1, 10**6):
 
 def test_two_processes_share_a_folder(store):
     code = """
-run = store.create(RunConfig(), owner="child", preset="", name="")
+run = store.create(RunConfig(), owner="child", preset="")
 for step in range(1, 101):
     store.append(run, [Step(step, 2.0, step / 10)])
 store.set_status(run, "running")
@@ -459,7 +459,7 @@ def test_a_checkpoint_is_whole_or_not_there(store, monkeypatch):
 def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint(store):
     process = child("""
 import torch
-run = store.create(RunConfig(), owner="me", preset="", name="")
+run = store.create(RunConfig(), owner="me", preset="")
 print(run, flush=True)
 for step in range(1, 10**6):
     store.append(run, [Step(step, 2.0, step / 10)])

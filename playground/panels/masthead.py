@@ -11,7 +11,10 @@ MASTHEAD = """
 <rect class="c-mlp" x="5" y="3" width="14" height="4.6" rx="2"/>
 <rect class="c-norm" x="5" y="9.7" width="14" height="4.6" rx="2"/>
 <rect class="c-attn" x="5" y="16.4" width="14" height="4.6" rx="2"/></svg>
-GPT Playground</h1><p class="motto">Switch a part off, train, and see what it was worth.</p>
+GPT Playground</h1><nav class="views" aria-label="Views">
+<button type="button" data-view="train" aria-pressed="true">Train</button>
+<button type="button" data-view="compare" aria-pressed="false">Compare</button></nav>
+<p class="motto">Switch a part off, train, and see what it was worth.</p>
 <div class="right">
 <span class="text" title="The text the model learns from"><i>text</i> <span id="text-name"></span></span>
 <button type="button" id="theme" role="switch" aria-checked="false" aria-label="Dark colours">
@@ -20,7 +23,7 @@ GPT Playground</h1><p class="motto">Switch a part off, train, and see what it wa
 
 
 def masthead() -> gr.HTML:
-    """Name, chosen text, Light / Dark."""
+    """Name, views, chosen text, Light / Dark."""
     return island("masthead", MASTHEAD, elem_id="masthead")
 
 

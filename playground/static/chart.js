@@ -1,18 +1,22 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
-import { ask } from "./ask.js";
 import { element, form, on, ready, recall, remember, value } from "./state.js";
-import { GOING, enter, session, start, title, turnedAway } from "./session.js";
-import { Average, across, onAxis, rangeOn, rangeX, rangeY, spanOf } from "./curves.js";
-import { place, plain } from "./labels.js";
+import { GOING, enter, session, start, turnedAway } from "./session.js";
+import { isDrawn } from "./selection.js";
+import { Average, paint, perStep, placeInWords, spanOf } from "./curves.js";
+import { annotations } from "./labels.js";
+import { Others } from "./others.js";
+import { Crosshair } from "./overlay.js";
+import { branches, changes, extent, labels, named, parts, points, ranges } from "./series.js";
 import { bindNote } from "./note.js";
 import { bindRuns } from "./runs.js";
 
 const VIEW = "gpt-playground-view";
 const PUBLISHED_TEXT = "tinyshakespeare"; // what the published losses are of
-const BATCH = 0, SMOOTH = 1, CHECKS = 2, PUBLISHED = 3; // traces of plots.py; earlier runs follow
-const SMOOTHING = 70; // at first, and always for earlier runs
+const BATCH = 0, SMOOTH = 1, CHECKS = 2, PUBLISHED = 3, BRANCHES = 4, CHANGES = 5; // traces of plots.py, in front
+const SMOOTHING = 70; // at first
 const LOG_TICKS = [0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10];
+const ROOM = { train: 96, compare: 190 }, NARROW = 560; // px for words right of the curves
 
 export async function mount(root, { props, watch }) {
   const chart = new Chart(root, props);
@@ -54,24 +58,30 @@ class Chart {
     this.plot = root.querySelector(".plot");
     this.hint = root.querySelector(".hint");
     this.props = props;
-    this.view = { unit: "steps", logX: false, logY: false, smoothing: SMOOTHING, ...(recall(VIEW) || {}) };
+    this.view = { unit: "steps", of: "training", logX: false, logY: false, smoothing: SMOOTHING, ...(recall(VIEW) || {}) };
     this.zoomed = false;
     this.drawn = false;
     this.own = 0; // changes of ours whose event is still to come
     this.heads = []; // the smoothed curve of the shown run
-    this.earlier = []; // earlier runs on the chart
-    this.curves = new Map(); // earlier runs by id, each as it was at its `step`
+    this.others = new Others(props.earlier.length, () => this.rebuild());
+    this.lines = []; // the runs drawn beside it
     this.lengths = new Map(); // what each run's average was measured by
+    this.named = ""; // what the list said of the runs drawn
   }
 
   begin() {
     this.drawn = true;
     this.rebuild();
-    on("attached", () => { this.zoomed = false; this.rebuild(); this.fetchEarlier(); });
+    this.crosshair = new Crosshair(this.box, this.plot, {
+      lines: () => this.readable(), marks: () => this.marks(), heading: (x) => placeInWords(this.view.unit, x) });
+    on("attached", () => { this.zoomed = false; this.rebuild(); this.others.fetch(); });
     on("head", () => this.rebuild());
     on("points", ({ run, fresh }) => this.extend(run, fresh));
     on("status", () => this.tell());
-    on("runs", () => this.fetchEarlier());
+    on("runs", () => { if (this.naming() !== this.named) this.rebuild(); this.others.fetch(); });
+    on("selection", () => { this.rebuild(); this.others.fetch(); });
+    on("view", () => { this.zoomed = false; this.rebuild(); });
+    on("point-at", (id) => this.crosshair.light(id));
     for (const event of ["checked", "step"]) on(event, () => { if (!this.run) this.rebuild(); });
     new MutationObserver(() => this.rebuild()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     new ResizeObserver(() => { Plotly.Plots.resize(this.plot); this.fit(); }).observe(this.plot);
@@ -81,7 +91,7 @@ class Chart {
       this.fit();
     });
     this.plot.on("plotly_doubleclick", () => { this.zoomed = false; this.fit(); });
-    this.fetchEarlier();
+    this.others.fetch();
   }
 
   set(view) {
@@ -95,201 +105,174 @@ class Chart {
   get run() { return session.shown; }
   get total() { return this.run?.total || Number(value("train.steps")) || 1; }
   get references() { return this.run?.head?.references || form.checked?.references || []; }
+  get shows() { return Boolean(this.run) && isDrawn(this.run.id); }
 
+  // What a step stands for on the horizontal axis; of the form, before there is a run, roughly.
   get perStep() {
-    const asked = Number(value("train.batch_size")) * Number(value("model.block_size"));
-    return this.run?.head?.tokens_per_step || asked || 1;
+    const tokens = Number(value("train.batch_size")) * Number(value("model.block_size")) || 1;
+    const asked = { tokens_per_step: tokens, flops: 6 * tokens * (form.checked?.parameters || 1) };
+    return perStep(this.view.unit, this.run?.head || asked);
   }
+
+  // The shown run as one of the lines.
+  get front() {
+    const { run } = this;
+    return run && { run: run.head || { id: run.id }, steps: run.steps, smooth: this.heads, seconds: run.seconds, evals: run.evals,
+      marks: run.marks, colour: "--acc", dash: "solid", strong: true };
+  }
+
+  // All that is drawn of runs.
+  get all() { return [...(this.shows ? [this.front] : []), ...this.lines]; }
 
   // Published losses are known by their step, so they have no place on an axis of seconds.
   get published() {
     const about = this.run ? form.presets.find((p) => p.id === this.run.head?.preset) : form.preset;
-    const points = (about?.published || []).filter(([step]) => step <= this.total);
-    return this.view.unit === "seconds" || points.length < 2 ? [] : points;
+    const told = (about?.published || []).filter(([step]) => step <= this.total);
+    const without = this.view.unit === "seconds" || told.length < 2 || (this.run && !this.shows);
+    const steps = without ? [] : told.map(([step]) => step), each = this.perStep;
+    return { x: points({ run: { tokens_per_step: each, flops: each } }, steps, [], this.view), y: steps.length ? told.map(([, loss]) => loss) : [] };
   }
 
   // Another text has other losses: what was published of one is no goal on another.
   get foreign() { return (this.run?.head?.dataset || value("data.dataset")) !== PUBLISHED_TEXT; }
 
-  colour(name) { return getComputedStyle(document.body).getPropertyValue(name).trim(); }
-
-  // A figure with the page's present colours.
-  paint(figure) {
-    return JSON.parse(JSON.stringify(figure), (_, said) =>
-      (typeof said === "string" && said.startsWith("var(") ? this.colour(said.slice(4, -1)) : said));
-  }
-
-  // Horizontal values; an axis that counts logarithmically has no zero.
-  xs(steps, seconds, perStep = this.perStep) {
-    const values = across(this.view.unit, { steps, seconds, perStep });
-    return this.view.logX ? values.map((x) => (x > 0 ? x : null)) : values;
-  }
+  colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
 
   // Drawing ---------------------------------------------------------------------------------------------------------
 
   rebuild() {
     if (!this.drawn) return;
-    this.earlier = this.choose();
-    const data = [...this.shown(), ...this.earlier.map((curve, i) => this.dimmed(curve, i))];
-    const layout = { ...this.props.layout, ...this.axes() }, now = this.plot._fullLayout;
-    if (this.zoomed && now) {
-      layout.xaxis.range = now.xaxis.range;
-      layout.yaxis.range = now.yaxis.range;
-    }
+    this.lines = this.others.lines(this.view.smoothing);
+    this.named = this.naming();
+    const front = this.shown(), { props } = this;
+    const data = [...this.lines.flatMap((line) => this.beside(line)), ...front.behind, ...front.traces];
+    this.front0 = data.length - front.traces.length; // the place of the first of them
+    const { xaxis, yaxis, margin } = props.layout, axes = this.ranges();
+    const layout = { ...props.layout, margin: { ...margin, r: this.room }, dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      xaxis: { ...xaxis, ...this.ticks(), type: this.view.logX ? "log" : "linear", range: [...axes.x] },
+      yaxis: { ...yaxis, type: this.view.logY ? "log" : "linear", range: [...axes.y], ...(this.view.logY ? { tickvals: LOG_TICKS } : {}) },
+      shapes: this.guides(), annotations: this.words(axes) };
     const settings = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
-    Plotly.react(this.plot, this.paint(data), this.paint(layout), settings);
-    this.fit();
+    Plotly.react(this.plot, paint(data, this.colour), paint(layout, this.colour), settings);
     this.tell();
+    this.crosshair?.update();
   }
 
-  // The traces of the shown run and of what was published.
+  // The traces of the shown run, of what was published, and of what is marked; and what lies behind them.
   shown() {
-    const data = this.props.traces.map((trace) => ({ ...trace })), { run } = this;
+    const held = this.view.of === "validation", { run, view } = this;
+    const traces = this.props[held ? "checked" : "traces"].map((trace) => ({ ...trace })), behind = [];
     this.heads = [];
     if (run) {
       if (!this.lengths.has(run.id) && run.total) this.lengths.set(run.id, run.total); // extending it changes no past
-      this.average = new Average(spanOf(this.view.smoothing, this.lengths.get(run.id) || 0));
+      this.average = new Average(spanOf(view.smoothing, this.lengths.get(run.id) || 0));
       this.heads = run.steps.map((step, i) => this.average.add(step, run.loss[i]));
-      const x = this.xs(run.steps, run.seconds);
-      Object.assign(data[BATCH], { x: [...x], y: [...run.loss] });
-      Object.assign(data[SMOOTH], { x, y: [...this.heads] });
-      Object.assign(data[CHECKS], this.checks(run.evals));
+      const { front } = this, visible = this.shows, curve = parts(front, { ...view, of: "training" }), checks = parts(front, { ...view, of: "validation" });
+      const raw = parts({ ...front, smooth: run.loss }, { ...view, of: "training" });
+      Object.assign(traces[BATCH], raw.own, { visible });
+      Object.assign(traces[SMOOTH], curve.own, { visible });
+      Object.assign(traces[CHECKS], checks.own, { visible });
+      const before = (held ? checks : curve).inherited;
+      if (visible && before && !this.draws(front.run.parent)) behind.push({ ...this.props.inherited, ...before });
     }
-    const steps = this.published.map(([step]) => step);
-    Object.assign(data[PUBLISHED], { opacity: this.foreign ? 0.5 : 1, x: this.xs(steps, steps), y: this.published.map(([, loss]) => loss) });
-    return data;
+    const marks = this.marks();
+    Object.assign(traces[PUBLISHED], this.published, { opacity: this.foreign ? 0.5 : 1 });
+    Object.assign(traces[BRANCHES], branches(this.all, view));
+    Object.assign(traces[CHANGES], { x: marks.map(({ x }) => x), y: marks.map(({ y }) => y) });
+    return { traces, behind };
   }
 
-  checks(evals) {
-    return { x: this.xs(evals.map((e) => e[0]), evals.map((e) => e[2])), y: evals.map((e) => e[1]) };
+  // The traces of a run beside it: what it inherited, and its own.
+  beside(line) {
+    const { earlier, compared, inherited } = this.props, base = line.ticked ? compared : earlier[line.place % earlier.length];
+    const { own, inherited: before } = parts(line, this.view), held = this.view.of === "validation";
+    const color = line.colour ? `var(${line.colour})` : base.line.color, dash = line.dash || base.line.dash;
+    const trace = { ...base, name: line.run.id, ...own, mode: held ? "lines+markers" : "lines",
+      line: { ...base.line, color, dash }, marker: { ...compared.marker, color } };
+    const shared = before && !this.draws(line.run.parent);
+    return [...(shared ? [{ ...inherited, line: { ...inherited.line, color }, ...before }] : []), trace];
   }
 
-  dimmed(curve, i) {
-    const { line, ...trace } = this.props.earlier[i], color = curve.colour ? `var(--c-${curve.colour})` : line.color;
-    const x = this.xs(curve.steps, curve.seconds, curve.tokens_per_step);
-    return { ...trace, line: { ...line, color }, name: plain(title(curve, this.run?.head)), x, y: curve.smooth };
+  draws(id) { return this.all.some(({ run }) => run.id === id); }
+
+  get room() { return this.plot.clientWidth < NARROW ? ROOM.train : ROOM[document.body.dataset.view] || ROOM.train; }
+
+  ticks() {
+    const { unit } = this.view;
+    return { ticksuffix: unit === "seconds" ? " s" : "", tickformat: unit === "tokens" || unit === "flops" ? ".3~s" : "",
+      nticks: Math.max(3, Math.min(9, Math.floor(this.plot.clientWidth / 90))) };
   }
 
-  axes() {
-    const { logX, logY, unit } = this.view, { xaxis, yaxis } = this.props.layout, [x, y] = this.ranges();
-    const suffix = { ticksuffix: unit === "seconds" ? " s" : "", tickformat: unit === "tokens" ? ".3~s" : "",
-      nticks: Math.max(3, Math.min(7, Math.floor(this.plot.clientWidth / 90))),
-      unifiedhovertitle: { text: { steps: "step %{x:,.0f}", tokens: "%{x:,.0f} tokens", seconds: "%{x:.1f} s" }[unit] } };
-    return {
-      xaxis: { ...xaxis, ...suffix, type: logX ? "log" : "linear", range: x },
-      yaxis: { ...yaxis, type: logY ? "log" : "linear", range: y, ...(logY ? { tickvals: LOG_TICKS } : {}) },
-      shapes: this.references.map(([, loss]) => ({
-        type: "line", xref: "paper", x0: 0, x1: 1, y0: loss, y1: loss, layer: "below", opacity: 0.6,
-        line: { color: "var(--mut)", width: 1, dash: "2px,4px" },
-      })),
-    };
-  }
-
-  ranges() {
-    const { run, view, perStep } = this, least = { steps: 1, tokens: perStep, seconds: 0.01 }[view.unit];
-    const seen = [this.heads, (run?.evals || []).map((e) => e[1]), this.published.map(([, loss]) => loss),
-      ...this.earlier.map((curve) => curve.smooth)].flat();
-    return [rangeOn(view.logX, rangeX(view.unit, this.total, perStep, run), least),
-      rangeOn(view.logY, rangeY(seen, this.references), 0.1)];
+  guides() {
+    return this.references.map(([, loss]) => ({
+      type: "line", xref: "paper", x0: 0, x1: 1, y0: loss, y1: loss, layer: "below", opacity: 0.6,
+      line: { color: "var(--mut)", width: 1, dash: "2px,4px" },
+    }));
   }
 
   extend(run, fresh) {
+    if (fresh.marks < run.marks.length) { this.rebuild(); return; }
     if (!this.drawn || (fresh.from === run.steps.length && fresh.evals === run.evals.length)) return;
-    const steps = run.steps.slice(fresh.from), loss = run.loss.slice(fresh.from);
-    const x = this.xs(steps, run.seconds.slice(fresh.from)), checks = this.checks(run.evals.slice(fresh.evals));
+    if (run.steps[fresh.from] < run.head?.forked_at) { this.rebuild(); return; } // what it inherited still comes
+    const steps = run.steps.slice(fresh.from), loss = run.loss.slice(fresh.from), checks = run.evals.slice(fresh.evals);
+    const x = points(this.front, steps, run.seconds.slice(fresh.from), this.view);
     const smooth = steps.map((step, i) => this.average.add(step, loss[i]));
     this.heads.push(...smooth);
-    const old = [BATCH, SMOOTH, CHECKS].map((trace) => this.plot.data[trace]), more = [[x, loss], [x, smooth], [checks.x, checks.y]];
+    const places = [BATCH, SMOOTH, CHECKS].map((trace) => this.front0 + trace), old = places.map((place) => this.plot.data[place]);
+    const more = [[x, loss], [x, smooth],
+      [points(this.front, checks.map((e) => e[0]), checks.map((e) => e[2]), this.view), checks.map((e) => e[1])]];
     const traces = { x: old.map((trace, i) => [...trace.x, ...more[i][0]]), y: old.map((trace, i) => [...trace.y, ...more[i][1]]) };
-    Plotly.update(this.plot, traces, this.fitting(), [BATCH, SMOOTH, CHECKS]); // at once: each call draws everything anew
+    Plotly.update(this.plot, traces, this.fitting(), places); // at once: each call draws everything anew
+    this.crosshair?.update();
   }
 
   fit() {
     if (!this.plot._fullLayout) return;
     this.own += 1; // its event comes later, and must not be taken for the visitor's
     Plotly.relayout(this.plot, this.fitting()).finally(() => { this.own -= 1; });
+    this.crosshair?.update();
   }
 
   // Ranges that hold everything, unless the visitor has zoomed; and the labels.
   fitting() {
-    const { xaxis, yaxis } = this.plot._fullLayout, [x, y] = this.zoomed ? [xaxis.range, yaxis.range] : this.ranges();
-    return { "xaxis.range": [...x], "yaxis.range": [...y], annotations: this.annotations(x, y) };
+    const axes = this.ranges();
+    return { "margin.r": this.room, "xaxis.range": [...axes.x], "yaxis.range": [...axes.y], annotations: this.words(axes) };
   }
 
-  // Earlier runs ----------------------------------------------------------------------------------------------------
-
-  others() { return session.runs.filter((run) => run.id !== this.run?.id && run.step > 1); }
-
-  // The newest over the same text, one of each name.
-  choose() {
-    const text = this.run?.head?.text, names = new Set();
-    const known = this.others().map((run) => this.curves.get(run.id)).filter(Boolean);
-    const fair = known.filter((curve) => !text || curve.text === text);
-    const distinct = fair.filter((curve) => !names.has(title(curve)) && names.add(title(curve)));
-    return distinct.slice(0, this.props.earlier.length);
-  }
-
-  async fetchEarlier() {
-    const missing = this.others().filter((run) => this.curves.get(run.id)?.step !== run.step);
-    for (const run of missing.slice(0, 2 * this.props.earlier.length)) {
-      const curve = await ask("curve", { visitor: session.visitor, run: run.id });
-      if (!curve?.steps) continue;
-      const average = new Average(spanOf(SMOOTHING, run.step));
-      curve.smooth = curve.steps.map((step, i) => average.add(step, curve.loss[i]));
-      this.curves.set(run.id, { ...curve, step: run.step });
-    }
-    if (missing.length) this.rebuild();
+  ranges() {
+    const now = this.plot._fullLayout;
+    if (this.zoomed && now) return { x: now.xaxis.range, y: now.yaxis.range };
+    const aside = this.run && !this.shows && this.lines.some(({ ticked }) => ticked);
+    const reach = aside ? 0 : extent(this.run || {}, this.view.unit, this.total, this.perStep);
+    return ranges(this.all, this.view, { reach, perStep: this.perStep, references: this.references, published: this.published.y });
   }
 
   // Words -----------------------------------------------------------------------------------------------------------
 
-  // At the heads of curves and the ends of lines, the most important first.
-  labels() {
-    const { run } = this, found = [];
-    const add = (x, y, text, more) => { if (x != null && y != null) found.push({ x, y, text, ...more }); };
-    const end = ({ steps, seconds }, perStep) => this.xs(steps.slice(-1), seconds.slice(-1), perStep)[0];
-    const check = run?.evals.length > 1 && run.evals.at(-1), head = this.heads.at(-1);
-    if (head != null) add(end(run), head, `this run ${head.toFixed(2)}`, { strong: true });
-    const near = check && (run.step - check[0] < this.total / 16); // further back it would stand in the curve
-    if (near && check[1] != null) add(this.checks([check]).x[0], check[1], `held out ${check[1].toFixed(2)}`);
-    for (const curve of this.earlier) {
-      const last = curve.smooth.findLast((loss) => loss != null);
-      add(end(curve, curve.tokens_per_step), last, title(curve, run?.head), { colour: curve.colour });
-    }
-    for (const [text, loss] of this.references) add(1, loss, text, { atEdge: true });
-    const free = this.published[0]; // curves fall: to the right of the first point there is room
-    const source = this.foreign ? "published (tiny Shakespeare)" : "published";
-    if (free) add(this.xs([free[0]], [free[0]])[0], free[1], source, { whole: true });
-    return found;
+  words(axes) {
+    const { l, t, b } = this.props.layout.margin, { clientWidth, clientHeight } = this.plot, r = this.room;
+    const size = { w: clientWidth - l - r, h: clientHeight - t - b, r }, { logX, logY } = this.view;
+    const said = labels(this.all, { ...this.view, total: this.total, perStep: this.perStep, beside: this.run?.head,
+      references: this.references, published: this.published, foreign: this.foreign });
+    return annotations(said, { ...axes, logX, logY }, size, this.colour);
   }
 
-  // As Plotly wants them, on axes with these ranges.
-  annotations([left, right], [low, high]) {
-    const { _size: size } = this.plot._fullLayout, { logX, logY } = this.view;
-    const inView = this.labels().map((label) => {
-      const dataX = onAxis(logX, label.x), dataY = onAxis(logY, label.y);
-      const x = size.w * (dataX - left) / (right - left), y = size.h * (high - dataY) / (high - low);
-      return { ...label, dataX, dataY, x, y };
-    }).filter(({ x, y, atEdge }) => y >= 0 && y <= size.h && (atEdge || (x >= 0 && x <= size.w + 1)));
-    const around = { width: size.w, room: size.r, height: size.h, font: "IBM Plex Sans" };
-    const caption = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40,
-      showarrow: false, text: "loss, nats a token", font: { size: 12, color: this.colour("--mut") } };
-    return [caption, ...place(inView, around).map((label) => this.annotation(label))];
-  }
+  // What the list says of the runs drawn: their names, and whether they are the ones.
+  naming() { return this.others.chosen().map((run) => `${run.id} ${run.name} ${run.status}`).join("|"); }
 
-  annotation({ text, strong, colour, atEdge, dataX, dataY, dy }) {
-    const name = strong ? "--ink" : colour ? `--c-${colour}` : "--mut";
-    return {
-      xref: atEdge ? "paper" : "x", x: atEdge ? 1 : dataX, yref: "y", y: dataY, xanchor: "left", yanchor: "middle",
-      xshift: 7, yshift: -dy, showarrow: false, text: strong ? `<b>${plain(text)}</b>` : plain(text),
-      font: { size: 12, color: this.colour(name) }, bgcolor: atEdge ? "" : this.colour("--veil"), borderpad: 1,
-    };
+  marks() { return changes(this.all, this.view); }
+
+  // What the crosshair reads.
+  readable() {
+    return this.all.map((line) => ({ ...line, id: line.run.id, wide: line.strong ? 3 : 2, name: named(line, this.run?.head),
+      colour: line.colour || "--mut", dash: line.dash || this.props.earlier[line.place % this.props.earlier.length].line.dash, ...parts(line, this.view).own }));
   }
 
   tell() {
-    const { run } = this, soon = run?.status === "queued" && !run.steps.length && !this.earlier.length;
+    const { run } = this, soon = run?.status === "queued" && !run.steps.length && !this.lines.length;
     const waiting = soon ? "The curve begins in a moment." : "";
-    this.hint.textContent = run ? waiting : "Press Train: the loss curve grows here.";
+    const uncounted = this.view.unit === "flops" && run?.head && !run.head.flops ? "The operations of this run were not counted." : waiting;
+    this.hint.textContent = run || this.lines.length ? uncounted : "Press Train: the loss curve grows here.";
     const { id = "", steps = [], status = "", more } = run || {};
     const told = more && !GOING.includes(status) ? "loading" : status; // ended, but its points are still on their way
     Object.assign(this.box.dataset, { run: id, status: told, step: steps.at(-1) || 0, points: steps.length });

@@ -14,18 +14,27 @@ export class Average {
   }
 }
 
+export function smoothed(steps, losses, span) {
+  const average = new Average(span);
+  return steps.map((step, i) => average.add(step, losses[i]));
+}
+
 // The slider's 0..100 as steps to forget over: nothing, then from a ten-thousandth to a tenth of `total` steps.
 export const spanOf = (position, total) => (position > 0 ? total * 10 ** (-4 + (3 * position) / 100) : 0);
 
-// Horizontal values of a run's points: steps, tokens or seconds.
+// Of each unit: what a step stands for, of a run or a row of the list; seconds are known of each point.
+const COUNTED = { tokens: "tokens_per_step", flops: "flops" };
+export const perStep = (unit, run) => (unit in COUNTED ? run?.[COUNTED[unit]] || null : 1);
+
+// Horizontal values of a run's points: steps, tokens, operations or seconds. Null where `perStep` is not known.
 export function across(unit, { steps, seconds, perStep }) {
-  if (unit === "tokens") return steps.map((step) => step * perStep);
+  if (unit in COUNTED) return steps.map((step) => (perStep == null ? null : step * perStep));
   return unit === "seconds" ? seconds : steps;
 }
 
 // From nothing to the end of the run; its end in seconds is what its pace so far says.
 export function rangeX(unit, total, perStep, run) {
-  if (unit === "tokens") return [0, total * perStep];
+  if (unit in COUNTED) return [0, total * perStep];
   if (unit === "steps") return [0, total];
   return [0, run?.after ? Math.max(0.1, (run.last / run.after) * Math.max(total, run.after)) : 10];
 }
@@ -44,4 +53,38 @@ export const onAxis = (log, number) => (log ? Math.log10(Math.max(number, 1e-9))
 
 export function rangeOn(log, [low, high], floor) {
   return log ? [Math.log10(Math.max(low, floor)), Math.log10(Math.max(high, floor * 10))] : [low, high];
+}
+
+// The value of a curve at `x`, on the straight line between its points; null before its first, and after its last.
+export function readAt(xs, ys, x) {
+  let low = 0, high = xs.length - 1;
+  if (high < 0 || x == null || x < xs[0] || x > xs[high]) return null;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (xs[middle] <= x) low = middle; else high = middle;
+  }
+  const [left, right] = [ys[low], ys[high]], wide = xs[high] - xs[low];
+  if (left == null || right == null || !wide) return x >= xs[high] ? right : left;
+  return left + ((right - left) * (x - xs[low])) / wide;
+}
+
+const SUFFIXES = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+
+// A number in three digits and a suffix: 1.23M, 45.6G.
+export function si(number) {
+  const [unit, suffix] = SUFFIXES.find(([unit]) => number >= unit) || [1, ""];
+  return `${+(number / unit).toPrecision(3)}${suffix}`;
+}
+
+// A place on the horizontal axis, in words.
+export function placeInWords(unit, x) {
+  if (unit === "tokens") return `${si(x)} tokens`;
+  if (unit === "flops") return `${si(x)}FLOP`.replace(/(\d)([A-Zk]?FLOP)$/, "$1 $2");
+  return unit === "seconds" ? `${x.toFixed(x < 10 ? 2 : 1)} s` : `step ${Math.round(x).toLocaleString("en-US")}`;
+}
+
+// A figure with each "var(--name)" in it replaced by `colour("--name")`.
+export function paint(figure, colour) {
+  return JSON.parse(JSON.stringify(figure), (_, said) =>
+    (typeof said === "string" && said.startsWith("var(") ? colour(said.slice(4, -1)) : said));
 }

@@ -1,5 +1,7 @@
 // Words at the ends of curves and lines, instead of a legend: placed by importance, moved apart where they would meet.
 
+import { onAxis } from "./curves.js";
+
 const LINE = 15; // px between two labels
 const MARGIN = 6;
 const LETTERS = 24; // of a label, at most
@@ -27,6 +29,27 @@ export function place(labels, { width, room, height, font }) {
     }
   }
   return placed;
+}
+
+// Labels {x, y, text, strong, colour, atEdge, whole}, x and y as the data has them, as Plotly's annotations. `axes` is
+// {x: range, y: range, logX, logY}, `size` the plot's {w, h, r} with r px to the right of it; `colour(name)` a page's.
+export function annotations(labels, axes, size, colour) {
+  const [[left, right], [low, high]] = [axes.x, axes.y];
+  const inView = labels.map((label) => {
+    const dataX = onAxis(axes.logX, label.x), dataY = onAxis(axes.logY, label.y);
+    const x = size.w * (dataX - left) / (right - left), y = size.h * (high - dataY) / (high - low);
+    return { ...label, dataX, dataY, x, y };
+  }).filter(({ x, y, atEdge }) => y >= 0 && y <= size.h && (atEdge || (x >= 0 && x <= size.w + 1)));
+  const around = { width: size.w, room: size.r, height: size.h, font: "IBM Plex Sans" };
+  return place(inView, around).map((label) => annotation(label, colour));
+}
+
+function annotation({ text, strong, colour: own, atEdge, dataX, dataY, dy }, colour) {
+  return {
+    xref: atEdge ? "paper" : "x", x: atEdge ? 1 : dataX, yref: "y", y: dataY, xanchor: "left", yanchor: "middle",
+    xshift: 7, yshift: -dy, showarrow: false, text: strong ? `<b>${plain(text)}</b>` : plain(text),
+    font: { size: 12, color: colour(own || (strong ? "--ink" : "--mut")) }, bgcolor: atEdge ? "" : colour("--veil"), borderpad: 1,
+  };
 }
 
 // Plotly reads a little HTML in texts: nothing that a visitor or a text has named may be taken for it.

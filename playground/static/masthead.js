@@ -1,10 +1,11 @@
-// The top line: the chosen text and the Light / Dark switch, which is remembered.
+// The top line: the views, the chosen text, and the Light / Dark switch, which is remembered.
 
-import { form, on, ready, recall, remember, value } from "./state.js";
+import { emit, form, on, ready, recall, remember, value } from "./state.js";
 
-const KEY = "gpt-playground-theme";
+const KEY = "gpt-playground-theme", VIEW = "gpt-playground-open-view";
 
 export function mount(root) {
+  bindViews(root);
   const button = root.querySelector("#theme"), text = root.querySelector("#text-name");
   const dark = () => document.body.classList.contains("dark");
   const apply = (wanted) => {
@@ -19,4 +20,18 @@ export function mount(root) {
     .observe(document.body, { attributes: true, attributeFilter: ["class"] });
   const tell = () => { text.textContent = form.options["data.dataset"].choices[value("data.dataset")]?.[0] || ""; };
   ready.then(() => { tell(); on("form", tell); });
+}
+
+// A view is a choice of regions: style shows them by the body's data-view.
+function bindViews(root) {
+  const views = [...root.querySelectorAll(".views button")];
+  const open = (view) => {
+    document.body.dataset.view = view;
+    for (const button of views) button.setAttribute("aria-pressed", button.dataset.view === view);
+    remember(VIEW, view);
+    emit("view", view);
+  };
+  for (const button of views) button.addEventListener("click", () => open(button.dataset.view));
+  on("open-view", open);
+  open(recall(VIEW) === "compare" ? "compare" : "train");
 }

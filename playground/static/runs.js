@@ -2,22 +2,25 @@
 
 import { ask } from "./ask.js";
 import { element, on } from "./state.js";
-import { session, show, title } from "./session.js";
+import { known, session, show, title } from "./session.js";
+
+const LISTED = 16;
 
 export function bindRuns(root, chart) {
   const { view } = chart;
-  root.querySelector(`input[name=x-axis][value=${view.unit}]`).checked = true;
+  for (const [name, chosen] of [["x-axis", view.unit], ["of", view.of]]) root.querySelector(`input[name=${name}][value=${chosen}]`).checked = true;
   root.querySelector("#log-x").checked = view.logX;
   root.querySelector("#log-y").checked = view.logY;
   const smoothing = root.querySelector("#smoothing");
   const share = () => smoothing.style.setProperty("--share", `${smoothing.value}%`);
   smoothing.value = view.smoothing;
   share();
-  root.querySelector(".tools").addEventListener("input", ({ target }) => {
+  root.addEventListener("input", ({ target }) => {
     if (target.name === "x-axis") chart.set({ unit: target.value });
+    else if (target.name === "of") chart.set({ of: target.value });
     else if (target.id === "log-x") chart.set({ logX: target.checked });
     else if (target.id === "log-y") chart.set({ logY: target.checked });
-    else { share(); chart.set({ smoothing: Number(target.value) }); }
+    else if (target === smoothing) { share(); chart.set({ smoothing: Number(target.value) }); }
   });
   root.querySelector("#csv").addEventListener("click", saveTable);
   root.querySelector("#png").addEventListener("click", () => savePicture(chart));
@@ -27,8 +30,14 @@ export function bindRuns(root, chart) {
   on("points", ({ run, fresh }) => { if (fresh.evals < run.evals.length) paintRuns(list); });
 }
 
+// Without those of studies, which would leave no room for others; with the shown one, however old.
+function newest() {
+  const runs = session.runs.filter((run) => !run.study).slice(0, LISTED), here = session.shown && known(session.shown.id);
+  return here && !runs.includes(here) ? [...runs.slice(0, LISTED - 1), here] : runs;
+}
+
 function paintRuns(list) {
-  list.replaceChildren(...session.runs.map((run) => {
+  list.replaceChildren(...newest().map((run) => {
     const chip = element("button", "chip"), here = run.id === session.shown?.id;
     // The list is asked for less often than the run; but the last loss, over all held-out text, comes with it.
     const latest = here && run.status !== "finished" ? session.shown.evals.at(-1)?.[1] : null, loss = latest ?? run.val;
@@ -57,7 +66,9 @@ async function saveTable() {
 // On the page's own paper, at twice the size.
 async function savePicture(chart) {
   const { plot } = chart, { width, height } = plot._fullLayout;
-  const layout = { ...plot.layout, paper_bgcolor: chart.colour("--card"), plot_bgcolor: chart.colour("--card") };
+  const unit = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40, showarrow: false,
+    text: `${chart.view.of} loss, nats a token`, font: { size: 12, color: chart.colour("--mut") } };
+  const layout = { ...plot.layout, annotations: [unit, ...plot.layout.annotations], paper_bgcolor: chart.colour("--card"), plot_bgcolor: chart.colour("--card") };
   const picture = await Plotly.toImage({ data: plot.data, layout }, { format: "png", width, height, scale: 2 });
   download(fileName("png"), picture);
 }

@@ -4,19 +4,21 @@ import { ask } from "./ask.js";
 import { emit, load, recall, remember } from "./state.js";
 
 const SHOWN = "gpt-playground-shown";
-const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000, LIST_MS = 5000;
+const HIDDEN_MS = 15000, AWAY_MS = 10000, RESTING_MS = 4000, QUEUED_MS = 1000;
+const LIST_MS = 2400, LIST_RESTING_MS = 30000; // between two looks at all runs
 const TOLD = ["status", "message", "place", "step", "total", "extend", "stride", "seq", "words", "sharing",
   "more"];
 export const GOING = ["queued", "running"];
 
 // `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
+// `runs` are all of the visitor's, newest first.
 export const session = { visitor: null, shown: null, runs: [], away: false };
 
-let every = 400, timer = null, busy = false, fails = 0, listed = 0;
+let every = 400, timer = null, busy = false, fails = 0;
 
 export function start(everyMs) {
   every = everyMs;
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); refreshRuns(); } });
 }
 
 // A desk's value, {"visitor", "run", "was", "note"}: the first on loading, then one after every action.
@@ -36,7 +38,7 @@ export const turnedAway = (desk) => Boolean(desk.was) && desk.run === desk.was &
 export function attach(id) {
   remember(SHOWN, id || null);
   session.shown = id ? { id, head: null, status: "", step: 0, total: 0, after: 0, seq: 0, stride: 0, last: 0,
-    steps: [], loss: [], seconds: [], evals: [], samples: [], speeds: [] } : null;
+    steps: [], loss: [], seconds: [], evals: [], samples: [], marks: [], speeds: [] } : null;
   emit("attached", session.shown);
   tick();
 }
@@ -46,14 +48,6 @@ export async function show(id) {
   attach(id);
   const value = await ask("settings", { visitor: session.visitor, run: id });
   if (value?.preset && session.shown?.id === id) load(value.preset, value.changes);
-}
-
-export async function refreshRuns() {
-  listed = performance.now();
-  const answer = await ask("runs", { visitor: session.visitor });
-  if (!answer) return;
-  session.runs = answer.runs;
-  emit("runs", answer);
 }
 
 async function tick() {
@@ -68,6 +62,7 @@ async function tick() {
       head: run.head ? 0 : 1,
     });
     fails = answer ? 0 : fails + 1;
+    if (!answer) since = 0;
     session.away = fails > 1;
     if (session.shown === run) pause = answer ? take(run, answer) : Math.min(every * 2 ** fails, AWAY_MS);
     else pause = 0;
@@ -81,14 +76,16 @@ function take(run, answer) {
   if (answer.status === "gone") { attach(null); return AWAY_MS; }
   if (answer.again) { attach(run.id); return 0; }
   if (answer.from !== run.after) return every;
-  const before = run.status, fresh = { from: run.steps.length, evals: run.evals.length, samples: run.samples.length };
+  const before = run.status, fresh = { from: run.steps.length };
+  for (const key of ["evals", "samples", "marks"]) {
+    fresh[key] = run[key].length;
+    run[key].push(...(answer[key] || []));
+  }
   answer.loss.forEach((loss, i) => {
     run.last += answer.ms[i] / 1000;
     run.after += answer.stride;
     run.steps.push(run.after); run.loss.push(loss); run.seconds.push(run.last);
   });
-  run.evals.push(...answer.evals);
-  run.samples.push(...answer.samples);
   for (const key of TOLD) run[key] = answer[key];
   if (answer.head) run.head = answer.head;
   run.speeds = [...run.speeds.filter(([at]) => performance.now() - at < 8000), [performance.now(), run.step]];
@@ -96,9 +93,7 @@ function take(run, answer) {
   if (answer.head) emit("head", run); // after the points: it draws everything anew
   emit("status", run);
   if (before && before !== run.status) run.speeds = [];
-  const others = session.runs.some((other) => other.id !== run.id && GOING.includes(other.status));
-  const known = session.runs.find((other) => other.id === run.id)?.status;
-  if (known !== run.status || (others && performance.now() - listed > LIST_MS)) refreshRuns();
+  if (known(run.id)?.status !== run.status) refreshRuns();
   if (answer.more) return 0;
   if (GOING.includes(run.status) && !run.steps.length && !run.place) return every / 4; // its first point is near
   if (before !== run.status) return every; // its last points may come after its last word
@@ -118,9 +113,53 @@ export function verdict(run, loss) {
   return loss == null ? "" : lines.at(-1)?.[1] || "";
 }
 
-// How a run is called: its preset and its differences. Beside another run what both share goes without saying.
+// All runs ----------------------------------------------------------------------------------------------------------
+
+const rows = new Map(); // by id
+let since = 0, listing = Promise.resolve(), next = null, relist = null, done = [];
+
+export const known = (id) => rows.get(id);
+
+// Asks for what has changed. One question at a time: what is wanted meanwhile comes with the next.
+export function refreshRuns() {
+  next ||= listing.then(() => { next = null; listing = list(); return listing; });
+  return next;
+}
+
+async function list() {
+  clearTimeout(relist);
+  if (!session.visitor) return;
+  const answer = await ask("runs", { visitor: session.visitor, since });
+  if (answer) {
+    if (!since) rows.clear();
+    if (!since || answer.runs.length) put(answer.runs, answer.done);
+    since = answer.touched || 0;
+  } else since = 0; // a server that comes back may know other things
+  const going = session.runs.some((run) => GOING.includes(run.status));
+  const pause = document.hidden ? HIDDEN_MS : going ? Math.max(LIST_MS, 6 * every) : LIST_RESTING_MS;
+  relist = setTimeout(refreshRuns, answer ? pause : AWAY_MS);
+}
+
+function put(fresh, finished = done) {
+  for (const row of fresh) {
+    if (row.deleted) rows.delete(row.id);
+    else rows.set(row.id, row);
+  }
+  done = finished;
+  session.runs = [...rows.values()].sort((a, b) => b.created - a.created);
+  emit("runs", { runs: session.runs, done, fresh });
+}
+
+// What an action does to runs, shown before the server has said so: {name}, {tags} or {deleted: true}.
+export function foresee(ids, about) {
+  put(ids.map((id) => rows.get(id)).filter(Boolean).map((row) => ({ ...row, ...about })));
+}
+
+// How a run is called: by its own name, or by its preset and its differences. Beside another run what both share goes
+// without saying.
 export function title(run, beside = null) {
-  const shared = beside?.tags || [], tags = (run.tags || []).filter((tag) => !shared.includes(tag));
-  const same = beside && beside.preset === run.preset && tags.length;
-  return [same ? "" : run.title, ...tags].filter(Boolean).join(" ");
+  if (run.name) return run.name;
+  const shared = beside?.labels || [], labels = (run.labels || []).filter((label) => !shared.includes(label));
+  const same = beside && beside.preset === run.preset && labels.length;
+  return [same ? "" : run.title, ...labels].filter(Boolean).join(" ");
 }

@@ -1,0 +1,104 @@
+"""What a study has found so far, from its stored runs: for the page, the command line and reports. No torch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gpt.effects import Effect, Outcome, caution, effect, ranked
+from gpt.events import Eval
+from gpt.options import walk
+from gpt.config import RunConfig
+from gpt.records import StoredRun, StoredStudy
+from gpt.store import ACTIVE, RunStore
+from gpt.study import BUDGETS, Study
+
+Curve = list[tuple[int, float]]  # (step, validation loss in nats)
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm: what it was worth, and its runs in the order of their seeds."""
+
+    effect: Effect
+    runs: list[StoredRun]
+
+    @property
+    def status(self) -> str:
+        """"waiting", "training", "done", or "stopped" where some runs will not end by themselves."""
+        statuses = {run.status for run in self.runs}
+        if "running" in statuses or {"queued", "finished"} <= statuses:
+            return "training"
+        return "waiting" if "queued" in statuses else "done" if statuses <= {"finished", "diverged"} else "stopped"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study and what came of it: what a report draws, too."""
+
+    id: str
+    title: str
+    study: Study
+    base: ArmResult
+    arms: list[ArmResult]  # the others, the largest harm first; a sweep's in the order of their values
+    going: bool
+
+    @property
+    def runs(self) -> list[StoredRun]:
+        return [run for arm in (self.base, *self.arms) for run in arm.runs]
+
+    @property
+    def done(self) -> int:
+        return sum(run.status in ("finished", "diverged") for run in self.runs)
+
+    @property
+    def rows(self) -> list[Effect]:
+        return [arm.effect for arm in self.arms]
+
+    @property
+    def caution(self) -> str:
+        return caution(self.rows)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        return self.study.seeds
+
+    @property
+    def budget(self) -> str:
+        """In words, with its size: "the same number of steps: 1,000"."""
+        base = self.study.arms[self.study.base].config
+        sizes = {"steps": f"{base.train.steps:,}", "tokens": f"{base.train.steps * base.tokens_per_step:,}"}
+        return BUDGETS[self.study.budget] + (f": {sizes[self.study.budget]}" if self.study.budget in sizes else "")
+
+    @property
+    def label(self) -> str:
+        """The option that a sweep varies, in words."""
+        return dict(walk(RunConfig))[self.study.path].label if self.study.path else ""
+
+
+def results(store: RunStore, stored: StoredStudy) -> Results:
+    """What `stored` has found by now; runs that were deleted are left out."""
+    study = Study.from_json(stored.about)
+    arms: list[list[StoredRun]] = [[] for _ in study.arms]
+    for run in reversed(store.runs(study=stored.id)):
+        arms[run.arm].append(run)
+    base = outcomes(arms[study.base])
+    found = {index: ArmResult(effect(planned, base, outcomes(arms[index])), arms[index]) for index, planned in enumerate(study.arms)}
+    others = [result for index, result in found.items() if index != study.base]
+    if study.kind == "ablation":
+        place = {id(row): at for at, row in enumerate(ranked([result.effect for result in others]))}
+        others.sort(key=lambda result: place[id(result.effect)])
+    going = any(run.status in ACTIVE for runs in arms for run in runs)
+    return Results(stored.id, stored.title, study, found[study.base], others, going)
+
+
+def outcomes(runs: Sequence[StoredRun]) -> list[Outcome]:
+    """How those that have ended did; the loss of one that diverged is no number."""
+    return [Outcome(int(run.options["train.seed"]), math.nan if run.status == "diverged" else run.val_loss, run.parameters or 0,
+                    run.seconds)
+            for run in runs if run.status in ("finished", "diverged")]
+
+
+def curves(store: RunStore, runs: Sequence[StoredRun]) -> list[Curve]:
+    """The validation losses of each run that has some."""
+    found = ([(e.step, e.loss) for _, e in store.events(run.id) if isinstance(e, Eval) and math.isfinite(e.loss)] for run in runs)
+    return [curve for curve in found if curve]

@@ -1,0 +1,163 @@
+"""What the page has done beside its buttons: to runs in lists, studies, forks, and options changed on the way.
+
+Each action takes any JSON, does one thing to the asking visitor's own runs, and answers with JSON: its result, or
+{"refused": why}, and then nothing has changed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any
+
+from gpt.config import RunConfig, SampleConfig
+from gpt.options import Refusal, options, replace, shorten, walk
+from gpt.presets import named
+from gpt.records import StoredRun
+from gpt.store import RunStore
+from playground import form
+from playground.asked import fields, sendable, visitor_of, whole
+from playground.comparing import carried, my_runs, study_of, study_of_visitor
+from playground.rows import LETTERS, MOST_STEPS, Answer, mine
+from playground.scheduler import Scheduler
+
+MOST_AT_ONCE = 2000  # runs deleted or brought back by one press
+MOST_TAGS, TAG_LETTERS, NAME_LETTERS = 8, 24, 60
+WRITERS, PATIENCE_SECONDS = 4, 30.0  # that write at once; how long another waits for its turn
+
+Action = Callable[[Any], Answer]
+GONE = "That run is gone: train a new one."
+LOADING = "The page has not finished loading: try again in a moment."
+
+
+@dataclass(frozen=True)
+class Actions:
+    """The functions, by name."""
+
+    rename: Action
+    tag: Action
+    delete: Action
+    restore: Action
+    ablate: Action
+    delete_study: Action
+    fork: Action
+    change: Action
+    train: Action
+    extend: Action
+
+
+def actions(store: RunStore, scheduler: Scheduler) -> Actions:
+    """The actions on what is in `store`."""
+
+    def rename(asked: Any) -> Answer:
+        store.describe(one(store, asked).id, title=text(asked, "name", NAME_LETTERS))
+        return {}
+
+    def tag(asked: Any) -> Answer:
+        given = fields(asked).get("tags")
+        tags = [text({"tag": tag}, "tag", TAG_LETTERS) for tag in given] if isinstance(given, list) else []
+        if len(tags) > MOST_TAGS:
+            raise Refusal(f"{len(tags)} tags are many: use at most {MOST_TAGS}.")
+        store.describe(one(store, asked).id, tags=[tag for tag in dict.fromkeys(tags) if tag])
+        return {}
+
+    def delete(asked: Any) -> Answer:
+        scheduler.discard([run.id for run in my_runs(store, asked, MOST_AT_ONCE)])
+        return {}
+
+    def restore(asked: Any) -> Answer:
+        visitor, ids = visitor_of(asked), fields(asked).get("runs")
+        ids = [id for id in ids if isinstance(id, str)][:MOST_AT_ONCE] if isinstance(ids, list) else []
+        store.restore(ids, owner=visitor or "")
+        return {}
+
+    def ablate(asked: Any) -> Answer:
+        preset, study, title = study_of(asked)
+        return {"study": scheduler.submit_study(study, owner=owner(asked), preset=preset.id, title=title)}
+
+    def delete_study(asked: Any) -> Answer:
+        stored = study_of_visitor(store, asked)
+        if stored is None:
+            raise Refusal("That study is gone.")
+        ids = [run.id for run in store.runs(study=stored.id)]
+        scheduler.discard(ids)
+        return {"runs": ids}
+
+    def fork(asked: Any) -> Answer:
+        run, (preset, config) = one(store, asked), form.config_of(asked)
+        id, told = scheduler.fork(run.id, whole(asked, "step"), config, owner=owner(asked), preset=preset.id,
+                                  **named(config, preset.config))
+        return {"run": id, "carried": carried(told)}
+
+    def change(asked: Any) -> Answer:
+        changes, known = fields(asked).get("changes"), dict(walk(RunConfig))
+        changes = changes if isinstance(changes, dict) and len(changes) <= len(known) else {}
+        scheduler.change(one(store, asked).id, {p: known[p].coerce(v) if p in known else v for p, v in changes.items()})
+        return {}
+
+    def train(asked: Any) -> Answer:
+        preset, config = form.config_of(asked)
+        return {"run": scheduler.submit(config, owner=owner(asked), preset=preset.id, **named(config, preset.config))}
+
+    def extend(asked: Any) -> Answer:
+        run = one(store, asked)
+        scheduler.extend(run.id, whole(asked, "steps", 1, low=1, high=MOST_STEPS))
+        return {"run": run.id}
+
+    known = dict(rename=rename, tag=tag, delete=delete, restore=restore, ablate=ablate, delete_study=delete_study, fork=fork,
+                 change=change, train=train, extend=extend)
+    return Actions(**{name: refusable(action) for name, action in known.items()})
+
+
+def refusable(action: Action) -> Action:
+    """The action, with a refusal as its answer."""
+
+    def answer(asked: Any) -> Answer:
+        try:
+            return sendable(action(asked))
+        except Refusal as error:
+            return sendable({"refused": shorten(str(error), 4 * LETTERS)})
+
+    return answer
+
+
+def owner(asked: Any) -> str:
+    """The visitor who asks. Raises Refusal."""
+    visitor = visitor_of(asked)
+    if visitor is None:
+        raise Refusal(LOADING)
+    return visitor
+
+
+def one(store: RunStore, asked: Any) -> StoredRun:
+    """The visitor's run that is asked about. Raises Refusal."""
+    run = mine(store, asked)
+    if run is None:
+        raise Refusal(GONE)
+    return run
+
+
+def text(asked: Any, name: str, most: int) -> str:
+    """A line of text. Raises Refusal for one that is too long."""
+    given = fields(asked).get(name)
+    line = " ".join(given.split()) if isinstance(given, str) else ""
+    if len(line) > most:
+        raise Refusal(f"{len(line)} characters are many: use at most {most}.")
+    return line.encode("utf-8", "replace").decode()
+
+
+def write_for(store: RunStore, scheduler: Scheduler) -> Callable[[Any], Iterator[str]]:
+    """The function that has a visitor's run write, in pieces; a few at once. Raises Refusal."""
+    places = BoundedSemaphore(WRITERS)
+
+    def write(asked: Any) -> Iterator[str]:
+        run, wanted = one(store, asked), fields(asked)
+        given = {f"sample.{name}": wanted[name] for name in options(SampleConfig) if name in wanted}
+        cfg = replace(RunConfig(), given).sample
+        if not places.acquire(timeout=PATIENCE_SECONDS):
+            raise Refusal("Many are writing now: try again in a moment.")
+        try:
+            yield from map(sendable, scheduler.sample(run.id, cfg))
+        finally:
+            places.release()
+
+    return write
