@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from gpt.config import GROUPS, RunConfig
 from gpt.options import ConfigError, Option, Refusal, show, walk
+from gpt.study import BUDGETS
 
 DESCRIPTION = """\
 Train a small GPT on the command line, part by part.
@@ -49,6 +50,30 @@ def parser() -> argparse.ArgumentParser:
     seeds = command("seeds", "Train a preset with several seeds, together where that is faster, and print what a seed is worth.",
                     "preset", sections=("model", "data", "train"))
     seeds.add_argument("--count", type=int, default=4, metavar="K", help="how many seeds, from --train.seed on (default: 4)")
+    for name, help in (("ablate", "Train a preset, and again without each of its parts; print what each part is worth, with its interval."),
+                       ("sweep", "Train a preset with several values of one number, and compare.")):
+        study = command(name, help, "preset", sections=("model", "data", "train"))
+        study.add_argument("--seeds", type=int, default=3, metavar="K", help="how many seeds, from --train.seed on (default: 3)")
+        study.add_argument("--budget", default="steps", choices=tuple(BUDGETS), help="what all have as much of: "
+                           + "; ".join(f"{key}: {words}" for key, words in BUDGETS.items()))
+        if name == "ablate":
+            study.add_argument("--only", action="append", metavar="ARM", help="only this and others named so, such as "
+                               "--only=-residual --only=RMSNorm; by default all parts that can be left out")
+            study.add_argument("--all", action="store_true", help="everything that can be left out, added or exchanged")
+        else:
+            study.add_argument("--over", required=True, metavar="OPTION", help="the number, such as model.n_layer")
+            study.add_argument("--values", required=True, nargs="+", metavar="VALUE", help="its values, such as 1 2 4 8")
+    command("study", "Go on with a study that was stopped, and print what it has found.", "study")
+    command("studies", "List the studies, the newest first.")
+    compare = command("compare", "What two or more runs differ in, and how they did.")
+    report = command("report", "Write runs, or a study, as one HTML or Markdown file.")
+    compare.add_argument("runs", nargs="+", metavar="RUN", help=ARGUMENTS["run"])
+    report.add_argument("runs", nargs="*", metavar="RUN", help=ARGUMENTS["run"])
+    report.add_argument("--study", metavar="STUDY", help="a study and its runs, in place of runs")
+    report.add_argument("--out", metavar="FILE", help="where to; .md makes it Markdown (default: named by the title)")
+    fork = command("fork", "Go on from a step of a run as a new run, with the options you change.", "run", sections=everything)
+    fork.add_argument("--at", type=int, metavar="STEP", help="a step whose checkpoint is kept (default: the last)")
+    command("reproduce", "Train a run once more, with the changes made on its way, and from the same fork.", "run")
     command("sample", "Draw text from a run.", "run", sections=("sample",))
     command("eval", "A run's loss, bits per character and perplexity over its whole validation text.", "run")
     command("params", "Count a preset's parameters by component.", "preset", sections=("model", "data"))
@@ -67,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
 
 ARGUMENTS = {
     "preset": "a preset: its name or the beginning of it (06-residual, 06, llama); `presets` lists them",
+    "study": "a study: its id or the beginning of it; `studies` lists them",
     "run": "a run: its id or the beginning of it; `runs` lists them",
 }
 
@@ -126,7 +152,12 @@ def main(argv: list[str] | None = None) -> int:
     from gpt import commands
 
     try:
-        return commands.COMMANDS[arguments.command](arguments, read_options(arguments))
+        found = commands.COMMANDS.get(arguments.command)
+        if not found:
+            from gpt import study_commands
+
+            found = study_commands.COMMANDS[arguments.command]
+        return found(arguments, read_options(arguments))
     except Refusal as error:
         print(error, file=sys.stderr)
         return 2

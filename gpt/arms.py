@@ -79,6 +79,14 @@ def usual(arms: Iterable[Arm]) -> list[Arm]:
             and (len(arm.changes) > 1 or not together & arm.changes.keys())]
 
 
+def pick(found: list[Arm], names: list[str]) -> list[Arm]:
+    """The arms of these names. Raises ConfigError that lists what there is."""
+    unknown = [name for name in names if name not in {arm.name for arm in found}]
+    if unknown:
+        raise ConfigError([f"There is no arm {', '.join(map(repr, unknown))}: use any of {', '.join(repr(a.name) for a in found)}."])
+    return [arm for arm in found if arm.name in names]
+
+
 def _moves(config: RunConfig) -> Iterator[Move]:
     """Each single change in the options' order; those of one term together before the first of them."""
     single = [(path, option, kind, value) for path, option in walk(config) if _trains(config, path) and path not in UNABLATED

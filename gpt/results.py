@@ -1,18 +1,27 @@
-"""What a study has found so far, from its stored runs: for the page, the command line and reports. No torch."""
+"""A study in the store, and what it has found so far: for the page, the command line and reports. No torch."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gpt.config import RunConfig
 from gpt.effects import Effect, Outcome, caution, effect, ranked
 from gpt.events import Eval
 from gpt.options import walk
-from gpt.config import RunConfig
 from gpt.records import StoredRun, StoredStudy
 from gpt.store import ACTIVE, RunStore
 from gpt.study import BUDGETS, Study
 
 Curve = list[tuple[int, float]]  # (step, validation loss in nats)
+
+
+def create(store: RunStore, study: Study, *, owner: str, preset: str, title: str) -> tuple[str, list[str]]:
+    """Stores a study and all its runs, queued; returns its id and theirs, in the order in which they are to be trained."""
+    id, runs = store.create_study(owner=owner, title=title, about=study.to_json()), []
+    for arm, seed, config in study.configs():
+        labels = [study.arms[arm].name, *[f"seed {seed}"] * (len(study.seeds) > 1)]
+        runs.append(store.create(config, owner=owner, preset=preset, study=id, arm=arm, part=study.arms[arm].part, labels=labels))
+    return id, runs
 
 
 @dataclass(frozen=True)

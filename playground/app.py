@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gpt.options import Refusal
 from gpt.store import RunStore
 from playground.actions import actions, write_for
+from playground.api import add_endpoints
 from playground.direct import direct, streamed
 from playground.page import Page
 from playground.panels import card, masthead, model, runs_table, settings, studies, training, writing
@@ -57,6 +58,7 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
                 form = settings.settings()
                 pasted, paste, upload, text_note = settings.own_text()
         studies.ablate()
+        add_endpoints(store, scheduler)
         wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
                   text_note=text_note, **vars(desk), **vars(written)), store, scheduler)
     return demo

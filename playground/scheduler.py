@@ -1,17 +1,12 @@
-"""The background training thread: shares the machine between all runs.
+"""The background training thread: shares the machine between all runs, a moment each, in the order that jobs.py knows.
 
-The visitor who has used least gets the next quantum of training. More runs than may be active wait; the queue goes
-round the visitors, and a visitor with several active runs gives one up for a visitor with none. The page never talks
-to a run: it reads the store. No torch is imported before the first run, so that the server can answer first.
+The page never talks to a run: it reads the store. No torch is imported before the first run, so that the server can answer first.
 """
 
 import logging
 import threading
-from collections import Counter, deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
@@ -19,70 +14,28 @@ from gpt.changes import changeable
 from gpt.config import RunConfig, SampleConfig
 from gpt.events import Diverged, Finished, Forked, Step
 from gpt.options import ConfigError, Refusal, replace, shorten
+from gpt.results import create
 from gpt.store import RunStore
+from playground.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from gpt.recording import Recording
-    from gpt.run import Run, Sampler
     from gpt.study import Study
 
 QUANTUM_SECONDS = 0.1
-PATIENCE_SECONDS = 0.002  # by which a run of tiny steps has come between two of them
 MAX_ACTIVE = 4
-MAX_UNFINISHED = 200  # runs of one visitor
-MAX_JOBS = 500  # runs of all
 UNDO_SECONDS = 3600.0  # for which a deleted run can be brought back
 
 log = logging.getLogger(__name__)
-
-
-class QueueFull(Refusal):
-    """There are as many unfinished runs as there may be; the message says what to do."""
-
-
-@dataclass
-class Job:
-    """A run that is waiting or active. Its fields change under the scheduler's lock only."""
-
-    id: str
-    owner: str
-    quota: int | None = None  # steps left before it pauses; None: no limit
-    patient: bool = False  # of a study: waits while its visitor trains something else
-    leaving: str = ""  # the status it is to leave with: "paused", "stopped", or "queued" to make room
-    recording: "Future[Recording] | None" = None  # once active; loading a text can take a minute
-    turn: float = 0.0  # when it was last trained
-    asked: "deque[Future[Sampler]]" = field(default_factory=deque)  # by whom the model is wanted
-
-    def sampler(self) -> "Sampler":
-        """A copy of the model as it is now. Once it is loaded, from any thread but the trainer.
-
-        The trainer makes it between two steps: no other thread could copy a tiny model between two of its updates. Where it
-        does not come by, in a long step or in another run's turn, the weights keep still for long enough to be copied here.
-        So nobody waits for a step, and nothing is waited for that may never come: the run may end meanwhile.
-        """
-        run, answer = self.recording.result().run, Future()
-        self.asked.append(answer)
-        while not wait([answer], PATIENCE_SECONDS).done:
-            with suppress(TimeoutError):
-                return run.sampler(attempts=1)
-        return answer.result()
-
-    def answer(self, run: "Run") -> None:
-        """Give the model to all who want it; by the trainer, between two events."""
-        if self.asked:
-            sampler = run.sampler()
-            while self.asked:
-                self.asked.popleft().set_result(sampler)
 
 
 class Scheduler:
     """One thread that trains the active runs in turn, and a queue of those that wait."""
 
     def __init__(self, store: RunStore, max_active: int = MAX_ACTIVE):
-        self.store, self.max_active = store, max_active
+        self.store = store
         store.purge(time() - UNDO_SECONDS)
-        self._jobs: dict[str, Job] = {}  # in the order of their arrival
-        self._used: Counter[str] = Counter()  # seconds of training by visitor, among those who have jobs
+        self._jobs = Jobs(max_active)
         self._closing = False
         self._changed = threading.Condition()
         self._loader = ThreadPoolExecutor(2, thread_name_prefix="loader")
@@ -97,7 +50,7 @@ class Scheduler:
         if wrong := config.problems():
             raise ConfigError(wrong)
         with self._changed:
-            self._check_room(owner)
+            self._jobs.check_room(owner)
             id = self.store.create(config, owner=owner, **about)
             self._enter(Job(id, owner, quota))
         return id
@@ -106,12 +59,9 @@ class Scheduler:
         """Queue all runs of a study; they go one by one, and wait for what the visitor trains besides. Returns its id.
         Raises QueueFull."""
         with self._changed:
-            self._check_room(owner, len(study.arms) * len(study.seeds))
-            id = self.store.create_study(owner=owner, title=title, about=study.to_json())
-            for arm, seed, config in study.configs():
-                planned = study.arms[arm]
-                run = self.store.create(config, owner=owner, preset=preset, study=id, arm=arm, part=planned.part,
-                                        labels=[planned.name, *[f"seed {seed}"] * (len(study.seeds) > 1)])
+            self._jobs.check_room(owner, len(study.arms) * len(study.seeds))
+            id, runs = create(self.store, study, owner=owner, preset=preset, title=title)
+            for run in runs:
                 self._enter(Job(run, owner, patient=True))
         return id
 
@@ -121,7 +71,7 @@ class Scheduler:
         from gpt.forking import fork
 
         with self._changed:
-            self._check_room(owner)
+            self._jobs.check_room(owner)
         child, told = fork(self.store, self.store.run(id), step, config, owner=owner, **about)
         with self._changed:
             self._enter(Job(child, owner))
@@ -159,7 +109,7 @@ class Scheduler:
                 job.leaving = ""
                 return
             owner = self.store.run(id).owner
-            self._check_room(owner)
+            self._jobs.check_room(owner)
             self.store.adopt(id)
             self._enter(Job(id, owner, quota))
 
@@ -182,7 +132,7 @@ class Scheduler:
         with self._changed:
             if id in self._jobs:
                 raise ConfigError(["The run is still going: wait for its end, or stop it, and extend it then."])
-            self._check_room(stored.owner)
+            self._jobs.check_room(stored.owner)
             self.store.adopt(id, longer)
             self._enter(Job(id, stored.owner))
 
@@ -205,7 +155,7 @@ class Scheduler:
         """Save all active runs and end the thread; the runs then show as interrupted, and can be resumed."""
         with self._changed:
             self._closing = True
-            for job in self._jobs.values():
+            for job in self._jobs:
                 job.leaving = "queued"
             self._changed.notify_all()
         self._trainer.join(timeout=30)
@@ -217,28 +167,18 @@ class Scheduler:
     def active(self) -> int:
         """How many runs share the machine now."""
         with self._changed:
-            return len(self._active())
+            return len(self._jobs.active())
 
     def place(self, id: str) -> int | None:
         """A waiting run's place in the queue, 1 for the next; None for a run that does not wait."""
         with self._changed:
-            waiting = [job.id for job in self._waiting()]
+            waiting = [job.id for job in self._jobs.waiting()]
         return waiting.index(id) + 1 if id in waiting else None
 
     # The queue; all of it under self._changed
 
-    def _check_room(self, owner: str, wanted: int = 1) -> None:
-        if (mine := sum(job.owner == owner for job in self._jobs.values())) + wanted > MAX_UNFINISHED:
-            raise QueueFull(f"You have {mine} runs that have not ended, and {MAX_UNFINISHED} is the most: stop some, wait "
-                            "for them, or ask for fewer.")
-        if len(self._jobs) + wanted > MAX_JOBS:
-            raise QueueFull(f"{MAX_JOBS} runs are waiting on this server: try again later, or run it on your machine.")
-
     def _enter(self, job: Job) -> None:
-        others = [self._used[other.owner] for other in self._jobs.values()]
-        if job.owner not in (other.owner for other in self._jobs.values()):
-            self._used[job.owner] = min(others, default=0.0)  # time spent away is not saved up
-        self._jobs[job.id] = job
+        self._jobs.enter(job)
         self._changed.notify_all()
 
     def _leave(self, id: str, status: str) -> None:
@@ -249,48 +189,20 @@ class Scheduler:
                 self._changed.notify_all()
                 return
             if job:  # still waiting: nothing to save
-                del self._jobs[id]
+                self._jobs.drop(id)
             elif self.store.run(id).status not in ("paused", "interrupted"):
                 return  # it has ended by itself
             else:
                 self.store.adopt(id)
             self.store.set_status(id, status)
 
-    def _active(self) -> list[Job]:
-        return [job for job in self._jobs.values() if job.recording]
-
-    def _waiting(self) -> list[Job]:
-        """In the order in which they will start: every visitor's first, then every visitor's second, ...; a visitor's
-        studies after the rest."""
-        count = Counter(job.owner for job in self._active())
-        ranked = []
-        for job in sorted(self._jobs.values(), key=lambda job: job.patient):
-            if not job.recording:
-                ranked.append((count[job.owner], job))
-                count[job.owner] += 1
-        return [job for _, job in sorted(ranked, key=lambda pair: pair[0])]
-
     def _admit(self) -> None:
-        """Start waiting runs while there is room, and make room for a visitor who has none."""
-        active = self._active()
-        studying = {job.owner for job in active if job.patient}  # one run of a study at a time: each curve whole, then the next
-        waiting = [job for job in self._waiting() if not (job.patient and job.owner in studying)]
-        for job in waiting:
-            if len(active) >= self.max_active or (job.patient and job.owner in studying):
-                continue
+        """Start waiting runs while there is room, and make room."""
+        while job := self._jobs.to_start():
             job.recording = self._loader.submit(self._load, job.id)
             job.recording.add_done_callback(self._wake)
-            active.append(job)
-            studying |= {job.owner} if job.patient else set()
-        waiting = [job for job in waiting if not job.recording]
-        count = Counter(job.owner for job in active)
-        full = len(active) >= self.max_active and not any(job.leaving for job in active)
-        if full and waiting and not count[waiting[0].owner] and max(count.values()) > 1:
-            greediest = max(active, key=lambda job: count[job.owner])
-            newest = [job for job in active if job.owner == greediest.owner][-1]
-            newest.leaving = "queued"
-        elif full and (own := [job for job in active if job.patient and any(job.owner == w.owner and not w.patient for w in waiting)]):
-            own[0].leaving = "queued"
+        if job := self._jobs.to_make_room():
+            job.leaving = "queued"
 
     def _load(self, id: str) -> "Recording":
         from gpt.device import prepare
@@ -314,19 +226,16 @@ class Scheduler:
                 self._fail(job, error)
             with self._changed:
                 job.turn = monotonic()
-                if job.owner in self._used:
-                    self._used[job.owner] += job.turn - began
+                self._jobs.spent(job, job.turn - began)
 
     def _next(self) -> Job | None:
-        """The run to train next, waiting for one if there is none: of the visitor who has used least, the one trained
-        longest ago; one of a study only where there is no other. None when the scheduler closes and all are saved."""
+        """The run to train next, waiting for one if there is none. None when the scheduler closes and all are saved."""
         with self._changed:
             while True:
                 if not self._closing:
                     self._admit()
-                ready = [job for job in self._active() if job.recording.done()]
-                if ready:
-                    return min(ready, key=lambda job: (self._used[job.owner], job.patient, job.turn))
+                if job := self._jobs.to_train():
+                    return job
                 if self._closing:
                     return None
                 self._changed.wait()
@@ -368,9 +277,7 @@ class Scheduler:
 
     def _drop(self, job: Job) -> None:
         with self._changed:
-            self._jobs.pop(job.id, None)
-            if not any(other.owner == job.owner for other in self._jobs.values()):
-                del self._used[job.owner]
+            self._jobs.drop(job.id)
 
     def _fail(self, job: Job, error: Exception) -> None:
         """Say on the run why it failed, if the store still can."""

@@ -14,8 +14,9 @@ from gpt.events import Eval
 from gpt.options import ConfigError, replace
 from gpt.store import RunStore
 from gpt.tokenizers import TextError
-from playground import scheduler as module
-from playground.scheduler import QueueFull, Scheduler
+from playground import jobs as module
+from playground.jobs import QueueFull
+from playground.scheduler import Scheduler
 
 TINY = {"model.architecture": "bigram", "model.block_size": 8, "train.batch_size": 4, "train.eval_tokens": 64,
         "sample.length": 5, "train.steps": 100_000, "train.eval_every": 10_000}

@@ -11,8 +11,9 @@ CARD = """
 <section class="changed"><h2>What changed</h2><ul class="tags"></ul><p class="against"></p></section>
 <section class="happened"><h2>What happened</h2><p></p></section>
 <section class="next"><h2>Next</h2><ul></ul></section></div>
-<div class="way"><p class="origin"></p><ul class="made" aria-label="Changed on the way"></ul>
-<button type="button" id="fork-open" aria-expanded="false" aria-controls="fork" hidden>Fork ...</button></div>
+<div class="way"><p class="origin"></p><ul class="made" aria-label="Changed on the way"></ul></div>
+<button type="button" id="fork-open" aria-expanded="false" aria-controls="fork" hidden><svg viewBox="0 0 16 16" aria-hidden="true">
+<path d="M3 3v10M3 8.5c5 0 8-.5 8-5M8.6 5.4 11 3l2.4 2.4"/></svg>Fork …</button>
 <section id="fork" aria-label="Fork this run" hidden>
 <p class="help">A fork is a new run. It begins with the weights this one had at a step that was kept, and goes on with the form's
 settings. This run stays as it is.</p>

@@ -15,6 +15,7 @@ STATUS = """
 
 CHART = """
 <div class="bar" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100"><i></i></div>
+<div id="live" role="group" aria-label="Change this run" hidden></div>
 <p id="note" role="alert" hidden></p>
 <div id="chart-root" data-run="" data-step="0" data-points="0" data-status=""><div class="plot" tabindex="0"
 role="slider" aria-label="Loss curves: the arrow keys read them" aria-valuemin="0" aria-valuenow="0"></div>

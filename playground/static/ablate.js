@@ -138,8 +138,8 @@ class Dialog {
     list.hidden = !problems.length;
     const others = fits ? Math.round(runs / seeds) - 1 : 0;
     this.find("#ablate-runs").textContent = fits
-      ? `${others + 1} variants × ${seeds} ${seeds === 1 ? "seed" : "seeds"} = ${show(runs)} runs` : problems.length ? "Not like this" : "…";
-    this.find("#ablate-time").textContent = fits ? `about ${duration(seconds)}, the base among them` : "";
+      ? `Base and ${others} ${others === 1 ? "variant" : "variants"} × ${seeds} ${seeds === 1 ? "seed" : "seeds"} = ${show(runs)} runs` : problems.length ? "Not like this" : "…";
+    this.find("#ablate-time").textContent = fits ? `about ${duration(seconds)}` : "";
     this.find("#ablate-start").disabled = !fits;
     this.find("#ablate-start").textContent = fits ? `Start ${show(runs)} runs` : "Start";
     const adjusted = arms.filter(({ note }) => note), notes = this.find("#ablate-notes");

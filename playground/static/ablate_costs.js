@@ -4,7 +4,7 @@ import { element, form, show, value } from "./state.js";
 import { make } from "./svg.js";
 import { toPosition, toValue } from "./slider.js";
 
-const STEPS = "train.steps";
+const STEPS = "train.steps", CHECKS = "train.eval_every";
 const EQUAL = {
   steps: "Every variant trains the same number of steps. Nothing is adjusted: one may take longer than another.",
   tokens: "Every variant reads the same number of tokens. One with another batch or context gets more or fewer steps.",
@@ -33,8 +33,14 @@ export class Costs {
     this.changed();
   }
 
-  // The form's changes, and the steps set here.
-  changes() { return { ...form.changes, ...(this.steps === null ? {} : { [STEPS]: this.steps }) }; }
+  // The form's changes, and the steps set here: as many checks as before, and no warm-up longer than the run.
+  changes() {
+    const { steps } = this, own = value(STEPS), share = steps / own;
+    if (steps === null || steps === own) return form.changes;
+    if (!(share > 0)) return { ...form.changes, [STEPS]: steps }; // no number: the server says so
+    return { ...form.changes, [STEPS]: steps, "train.warmup": Math.min(value("train.warmup"), Math.round(steps / 10)),
+      [CHECKS]: Math.min(form.options[CHECKS].high, Math.max(1, Math.round(value(CHECKS) * share))) };
+  }
 
   paint() {
     const { root, seeds, budget } = this;

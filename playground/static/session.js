@@ -155,11 +155,13 @@ export function foresee(ids, about) {
   put(ids.map((id) => rows.get(id)).filter(Boolean).map((row) => ({ ...row, ...about })));
 }
 
+export const minus = (words) => words.replace(/(^|\s)-(?=[\w.])/g, "$1−"); // as printers set it: −residual
+
 // How a run is called: by its own name, or by its preset and its differences. Beside another run what both share goes
 // without saying.
 export function title(run, beside = null) {
   if (run.name) return run.name;
   const shared = beside?.labels || [], labels = (run.labels || []).filter((label) => !shared.includes(label));
   const same = beside && beside.preset === run.preset && labels.length;
-  return [same ? "" : run.title, ...labels].filter(Boolean).join(" ");
+  return minus([same ? "" : run.title, ...labels].filter(Boolean).join(" "));
 }

@@ -10,7 +10,7 @@ import { Curves } from "./study_curves.js";
 import { baseValue, conditions, difference, headline, isAway, minus, percent, range, signed, untold, verdict } from "./study_words.js";
 
 const MOVE = { duration: 260, easing: "cubic-bezier(.2, .7, .2, 1)" };
-const HEADS = [["name", ""], ["drawn", ""], ["loss", "difference in loss"], ["pairs", "seeds"], ["size", "parameters"], ["time", "time"],
+const HEADS = [["name", ""], ["effect", ""], ["loss", "difference in loss"], ["pairs", "seeds"], ["size", "parameters"], ["time", "time"],
   ["verdict", "verdict"], ["acts", ""]];
 
 export class StudyView {
@@ -98,7 +98,7 @@ export class StudyView {
     for (const [name, words] of HEADS) {
       const cell = element("th", name, words);
       cell.scope = "col";
-      if (name === "drawn") cell.append(axis(this.scale));
+      if (name === "effect") cell.append(axis(this.scale));
       if (name === "name") cell.append(element("span", "hush", "variant"));
       if (name === "acts") cell.append(element("span", "hush", "what to do with it"));
       row.append(cell);
@@ -141,16 +141,16 @@ export class StudyView {
     if (isAway(row)) loss.append(element("b", "", "diverged"));
     else if (row.mean == null) loss.append(element("span", "wait", row.status === "training" ? "training" : "waiting"));
     else loss.append(element("b", "", signed(row.mean)), element("small", "", range(row)));
-    const [first, more] = verdict(row), said = cell("verdict");
+    const [first, more] = verdict(row, this.study), said = cell("verdict");
     if (row.mean != null || row.diverged) said.append(element("span", "", first), element("small", "", more));
-    const drawn = cell("drawn");
+    const drawn = cell("effect");
     drawn.append(interval(row, this.scale));
     return [name, drawn, loss, cell("pairs", row.pairs ? `${row.pairs} of ${this.study.seeds.length}` : ""), cell("size", difference(row.parameters)),
       cell("time", percent(row.seconds)), said, this.actsOf(row)];
   }
 
   baseCells(base) {
-    const name = cell("name", "", "th"), loss = cell("loss"), drawn = cell("drawn");
+    const name = cell("name", "", "th"), loss = cell("loss"), drawn = cell("effect");
     name.append(element("b", "", "the base"), element("small", "", base.name === "base" ? "" : minus(base.name)));
     if (base.loss != null) loss.append(element("b", "", base.loss.toFixed(3)), element("small", "", "nats a token"));
     drawn.append(interval({ mean: base.loss == null ? null : 0, clear: true, differences: [] }, this.scale));
@@ -186,7 +186,7 @@ export class StudyView {
   light(name, target) {
     this.curves.light(name === this.study?.base.name ? name : this.rows.has(name) ? name : null);
     for (const [other, row] of this.rows) row.classList.toggle("lit", other === name);
-    const row = this.study?.rows.find((one) => one.name === name), place = target?.closest?.(".drawn, .point");
+    const row = this.study?.rows.find((one) => one.name === name), place = target?.closest?.(".effect, .point");
     this.tip.hidden = !(row?.differences?.length && place);
     if (!this.tip.hidden) this.paintTip(row, place);
   }

@@ -44,9 +44,8 @@ export function axis(scale) {
   }
   svg.append(text(`${scale.at(0)}%`, 29, "0", "tick zero"));
   svg.append(text(`${scale.at(0)}%`, 11, "the base", "base"));
-  const worse = text("100%", 11, "worse →", "side end");
-  if (scale.at(0) > 22) svg.append(text("0%", 11, "← better", "side"));
-  svg.append(worse);
+  if (scale.at(0) > 24) svg.append(text("0%", 11, "← better", "side"));
+  if (scale.at(0) < 76) svg.append(text("100%", 11, "worse →", "side end"));
   return svg;
 }
 

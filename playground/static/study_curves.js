@@ -6,7 +6,8 @@ import { minus } from "./study_words.js";
 const DASHES = ["solid", "7px,3px", "2px,3px", "9px,3px,2px,3px", "12px,5px"];
 const SETTINGS = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
 const MARGIN = { l: 40, r: 132, t: 26, b: 30 };
-const FADED = 0.14; // opacity of the others while one arm is looked at
+const FADED = 0.18; // opacity of the others while one arm is looked at
+const FEW = 5; // checks: of fewer nothing may be out of sight
 const EARLY = 0.12; // the share of the steps whose fall may leave the chart upwards: it would press the rest flat
 
 const plotly = () => new Promise((resolve) => { // another region loads it
@@ -89,13 +90,15 @@ export class Curves {
     const ends = order.map(({ name, curve, colour, base }) => {
       const at = curve.mean.findLastIndex((loss) => loss != null), step = curve.steps[at], loss = curve.mean[at];
       return { x: (width * (step - left)) / (right - left), y: (height * (high - loss)) / (high - low), step, loss, colour,
-        text: base ? `${minus(name)} ${loss.toFixed(2)}` : minus(name), strong: base || name === this.lit,
+        text: base ? "the base" : minus(name), strong: base || name === this.lit,
         faded: this.lit !== null && name !== this.lit };
     }).filter(({ loss, y }) => loss != null && y >= 0 && y <= height);
+    const unit = { xref: "paper", x: 1, yref: "paper", y: 0, xanchor: "left", yanchor: "top", yshift: -7, xshift: 22, showarrow: false,
+      text: "steps", font: { size: 12, color: this.colour("--mut") } };
     const around = { width, room: MARGIN.r, height, font: "IBM Plex Sans" };
     const caption = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40,
       showarrow: false, text: "held-out loss, nats a token", font: { size: 12, color: this.colour("--mut") } };
-    return [caption, ...place(ends, around).map((label) => ({
+    return [caption, unit, ...place(ends, around).map((label) => ({
       x: label.step, y: label.loss, xanchor: "left", yanchor: "middle", xshift: 7, yshift: -label.dy, showarrow: false,
       text: label.strong ? `<b>${plain(label.text)}</b>` : plain(label.text), opacity: label.faded ? 0.3 : 1,
       font: { size: 12, color: this.colour(label.colour) } }))];
@@ -111,6 +114,7 @@ function ranges(arms) {
       low.push(...values);
       if (step >= EARLY * last) later.push(...values);
     });
+    if (curve.steps.length < FEW) later.push(...low);
   }
   const bottom = Math.min(...low), top = Math.max(...(later.length ? later : low));
   const room = 0.05 * (top - bottom) || 0.1;

@@ -44,17 +44,24 @@ export function headline(study) {
   if (clear.length) return [...strongest(clear[0], ended), ...also(diverged)];
   const [top] = known.filter((row) => row.mean != null).sort((a, b) => Math.abs(b.mean) - Math.abs(a.mean));
   if (study.seeds.length === 1) {
-    return [...named(top), [` the loss is ${signed(top.mean)}. With one seed nobody can tell that from chance.`]];
+    return [...named(top), [` the loss is ${apart(top)}. With one seed nobody can tell that from chance.`]];
   }
   return [[ended ? `With ${study.seeds.length} seeds, nothing here can be told from chance.` : "Nothing can be told from chance yet."]];
+}
+
+// "0.410 higher (0.380 to 0.440)"
+function apart({ mean, low, high }) {
+  const bounds = low == null ? [] : [low, high].map((end) => Math.sign(mean) * end).sort((a, b) => a - b);
+  const said = bounds.map((end) => (end < 0 ? "−" : "") + Math.abs(end).toFixed(3)).join(" to ");
+  return `${Math.abs(mean).toFixed(3)} ${mean > 0 ? "higher" : "lower"}${said && ` (${said})`}`;
 }
 
 const named = (row) => subject(row).map((words, i) => [minus(words), i === 1 ? row : null]).filter(([words]) => words);
 
 function strongest(row, ended) {
-  const verb = row.mean > 0 ? "hurts most" : "helps most", loss = ` the loss is ${signed(row.mean)} (${range(row)})`;
-  const what = row.kind === "minus" ? "Taking it away" : row.kind === "plus" ? "Adding it" : "The swap";
-  return [...named(row), [`${loss}. ${what} ${verb}${ended ? "" : " so far"}.`]];
+  const what = row.kind === "minus" ? "taking it away" : row.kind === "plus" ? "adding it" : "the swap";
+  const verb = row.mean > 0 ? "hurts most" : "helps most", when = ended ? "" : " so far";
+  return [...named(row), [` the loss is ${apart(row)}: ${what} ${verb}${when}.`]];
 }
 
 function also(diverged) {
@@ -68,10 +75,10 @@ function best(study, known, ended) {
   const lowest = rows.reduce((least, row) => (!least || row.loss < least.loss ? row : least), null);
   const when = ended ? "" : " so far";
   if (!lowest || (study.base.loss != null && study.base.loss <= lowest.loss)) {
-    return [[`The base is the best${when}: `], [valueOf(study), { part: lowest?.part || "" }], [` with a loss of ${study.base.loss?.toFixed(3)}.`]];
+    return [[`The base is the best${when}: `], [valueOf(study), { part: lowest?.part || "" }], [`, with a loss of ${study.base.loss?.toFixed(3)}.`]];
   }
-  const sure = lowest.clear ? "" : ", which chance may have done";
-  return [[`Best${when}: `], [minus(lowest.name), lowest], [`, ${signed(lowest.mean)} against the base’s ${valueOf(study)}${sure}.`]];
+  const sure = lowest.clear ? "" : study.seeds.length > 1 ? ", which may be chance" : ", which one seed cannot tell from chance";
+  return [[`Best${when}: `], [minus(lowest.name), lowest], [`, a loss ${apart(lowest)} than with ${valueOf(study)}${sure}.`]];
 }
 
 // The value the base has of the number that is swept.
@@ -91,7 +98,8 @@ export function untold(study) {
 }
 
 // A verdict beside its numbers, which need not be said again: [what it is, more of it].
-export function verdict({ verdict: said = "" }) {
+export function verdict({ verdict: said = "", low, mean }, { going, seeds }) {
+  if (going && mean != null && low == null && seeds.length > 1) return ["one seed so far", ""];
   const plain = said.replace(/^[+-][\d.]+, but /, "").replace(/:? [+-][\d.]+ \(-?[\d.]+ to -?[\d.]+\)/, "");
   const [first, ...more] = plain.split(/; |: /);
   return [minus(first), minus(more.join(": "))];

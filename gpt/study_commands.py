@@ -1,0 +1,198 @@
+"""What the commands that compare do: ablate, sweep, study, studies, compare, report, fork, reproduce."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpt import compare as comparison
+from gpt.arms import Arm, candidates, pick, sweep, usual
+from gpt.commands import OWNER, Changes, configure, record
+from gpt.config import RunConfig
+from gpt.options import Refusal, walk
+from gpt.presets import Preset, load, named
+from gpt.results import Results, create, results
+from gpt.store import RunStore
+from gpt.study import plan, seconds
+
+if TYPE_CHECKING:
+    from gpt.records import StoredRun
+
+
+# Studies ----------------------------------------------------------------------------------------------------------
+
+
+def ablate(arguments: Namespace, changes: Changes) -> int:
+    preset = load(arguments.preset)
+    config = configure(preset.config, changes)
+    found = candidates(config)
+    chosen = found if arguments.all else pick(found, arguments.only) if arguments.only else usual(found)
+    return begin(arguments, preset, config, chosen, "what each part is worth")
+
+
+def sweep_command(arguments: Namespace, changes: Changes) -> int:
+    preset, known = load(arguments.preset), dict(walk(RunConfig))
+    config, path = configure(preset.config, changes), arguments.over
+    if path not in known:
+        sweep(config, path, [])  # says that there is none
+    values = [known[path].parse(value) for value in arguments.values]
+    return begin(arguments, preset, config, sweep(config, path, values), known[path].label, path)
+
+
+def begin(arguments: Namespace, preset: Preset, config: RunConfig, arms: list[Arm], what: str, path: str = "") -> int:
+    """Store a study, train it, and print what it found."""
+    from gpt.data import load as load_text
+    from gpt.device import prepare
+
+    prepare()
+    vocab_size = load_text(config.data, config.model.block_size).tokenizer.vocab_size
+    study = plan(config, arms, arguments.budget, arguments.seeds, vocab_size, path)
+    store, title = RunStore(), f"{' '.join([preset.title, *named(config, preset.config)['labels']])}: {what}"
+    id, _ = create(store, study, owner=OWNER, preset=preset.id, title=title)
+    print(f"study {id}: {len(study.arms)} arms x {len(study.seeds)} seeds, about {seconds(study):,.0f} s", flush=True)
+    return go_on(store, id)
+
+
+def study_command(arguments: Namespace, changes: Changes) -> int:
+    from gpt.device import prepare
+
+    prepare()
+    store = RunStore()
+    found = [study.id for study in store.studies() if study.id.startswith(arguments.study)]
+    if len(found) != 1:
+        raise Refusal(f"{len(found) or 'No'} studies begin with {arguments.study!r}: `python -m gpt studies` lists them all.")
+    return go_on(store, found[0])
+
+
+def go_on(store: RunStore, id: str) -> int:
+    """Train the runs of a study that have not ended, in their order, and print what it found."""
+    waiting = [run for run in reversed(store.runs(study=id)) if run.status in ("queued", "paused", "stopped", "interrupted")]
+    for number, run in enumerate(waiting, start=1):
+        print(f"{number} of {len(waiting)}  {run.name:28}", end=" ", flush=True)
+        if not train_quietly(store, run):
+            print(f"\nStopped. To go on: python -m gpt study {id}", file=sys.stderr)
+            return 130
+        ended = store.run(run.id)
+        print("diverged" if ended.status == "diverged" else f"validation loss {ended.val_loss:.4f}  {ended.seconds:.1f} s", flush=True)
+    print_results(results(store, store.study(id)))
+    return 0
+
+
+def train_quietly(store: RunStore, run: "StoredRun") -> bool:
+    """Train a run to its end; whether it got there, or was stopped by Control-C."""
+    from gpt.recording import Recording
+
+    recording = Recording(store, run.id)
+    try:
+        for _ in recording:
+            pass
+    except KeyboardInterrupt:
+        store.set_status(run.id, "stopped")  # from its last checkpoint it can go on
+        return False
+    return True
+
+
+def print_results(found: Results) -> None:
+    """The ranked table, and the sentence about many intervals."""
+    base = found.base.effect
+    loss = "unknown" if base.loss is None else f"{base.loss:.4f}"
+    print(f"\n{found.title}\n{found.budget}; seeds {', '.join(map(str, found.seeds))}; the base's validation loss: {loss}\n")
+    rows = [("", "difference", "95 % interval", "parameters", "time", "")]
+    for row in found.rows:
+        name = f"{row.name} ({row.note})" if row.note else row.name
+        mean = "diverged" if row.mean is None and row.diverged else "" if row.mean is None else f"{row.mean:+.4f}"
+        interval = "" if row.low is None else f"{row.low:+.4f} to {row.high:+.4f}"
+        size = "" if row.parameters is None else f"{row.parameters:+,}"
+        rows.append((name, mean, interval, size, "" if row.seconds is None else f"{row.seconds:+.0%}", row.verdict))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
+                        for column, (cell, width) in enumerate(zip(row, widths))) + f"  {row[5]}".rstrip())
+    if found.caution:
+        print(f"\n{found.caution}")
+    print(f"As a document: python -m gpt report --study {found.id} --out FILE.html")
+
+
+def studies(arguments: Namespace, changes: Changes) -> int:
+    store = RunStore()
+    stored = store.studies()
+    if not stored:
+        print("No studies yet. To make one: python -m gpt ablate 09-pre-ln --train.steps 500")
+    for study in stored:
+        runs = store.runs(study=study.id)
+        print(f"{study.id:14} {sum(run.status in ('finished', 'diverged') for run in runs):>3} of {len(runs):>3} runs  {study.title}")
+    return 0
+
+
+# Runs -------------------------------------------------------------------------------------------------------------
+
+
+def compare(arguments: Namespace, changes: Changes) -> int:
+    store = RunStore()
+    print(comparison.as_text(store, [store.find(run) for run in arguments.runs]), end="")
+    return 0
+
+
+def report(arguments: Namespace, changes: Changes) -> int:
+    from gpt import report as reports
+
+    store = RunStore()
+    found = results(store, store.study(arguments.study)) if arguments.study else None
+    ids = [run.id for run in found.runs] if found else [store.find(run) for run in arguments.runs]
+    stories = reports.gather(store, ids)
+    title = found.title if found else " and ".join(comparison.names([story.run for story in stories])[:3])
+    out = Path(arguments.out or reports.file_name(title, "html"))
+    write = reports.markdown if out.suffix == ".md" else reports.page
+    try:
+        out.write_text(write(stories, title, found), encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{out} cannot be written: {error.strerror}. Name another file with --out.") from error
+    print(out)
+    return 0
+
+
+def fork_command(arguments: Namespace, changes: Changes) -> int:
+    store = RunStore()
+    parent = store.run(store.find(arguments.run))
+    kept = store.checkpoint_steps(parent.id)
+    step = arguments.at if arguments.at is not None else (kept or [0])[-1]
+    return train_fork(store, parent, step, configure(parent.present, changes))
+
+
+def train_fork(store: RunStore, parent: "StoredRun", step: int, config: RunConfig) -> int:
+    """Fork a run and train the fork."""
+    from gpt.device import prepare
+    from gpt.forking import fork
+    from gpt.recording import Recording
+
+    prepare()
+    preset = comparison.preset_of(parent)
+    id, told = fork(store, parent, step, config, owner=OWNER, preset=parent.preset, **named(config, preset.config))
+    print(f"run {id} goes on from {parent.id} after step {step:,}: {len(told.carried)} kinds of weights carried over"
+          + (f", new: {', '.join(told.fresh)}" if told.fresh else ""))
+    return record(Recording(store, id), as_json=False)
+
+
+def reproduce(arguments: Namespace, changes: Changes) -> int:
+    """A run once more: from its start, or as a fork from the same step; with the changes made on the way."""
+    from gpt.device import prepare
+    from gpt.recording import Recording
+
+    prepare()
+    store = RunStore()
+    run = store.run(store.find(arguments.run))
+    preset = comparison.preset_of(run)
+    about = {"owner": OWNER, "preset": run.preset, "plan": run.plan, **named(run.config, preset.config)}
+    if run.parent:
+        from gpt.forking import fork
+
+        id, _ = fork(store, store.run(run.parent), run.forked_at, run.config, **about)
+    else:
+        id = store.create(run.config, **about)
+    return record(Recording(store, id), as_json=False)
+
+
+COMMANDS = {
+    "ablate": ablate, "sweep": sweep_command, "study": study_command, "studies": studies, "compare": compare, "report": report,
+    "fork": fork_command, "reproduce": reproduce,
+}

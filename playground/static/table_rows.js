@@ -1,0 +1,151 @@
+// One row of the table: made once, then filled again whenever its run has changed.
+
+import { brief, element, show as number } from "./state.js";
+import { GOING, minus, session } from "./session.js";
+import { isAlone, isCompared, isDrawn, isHidden, look } from "./selection.js";
+import { COLUMNS, automatic, speedOf } from "./table_list.js";
+import { duration } from "./form.js";
+import { swatch } from "./overlay.js";
+import { make } from "./svg.js";
+
+const ICONS = {
+  show: "M2.5 8h10M8.5 4l4 4-4 4",
+  hide: "M1.5 8S4 3.8 8 3.8 14.5 8 14.5 8 12 12.2 8 12.2 1.5 8 1.5 8ZM8 6.1a1.9 1.9 0 1 0 0 3.8 1.9 1.9 0 0 0 0-3.8Z",
+  hidden: "M3.2 5.6C2.1 6.7 1.5 8 1.5 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7M6 4.1c.6-.2 1.3-.3 2-.3 4 0 6.5 4.2 6.5 4.2s-.6 1.1-1.7 2.2M2.5 2.5l11 11",
+  alone: "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5ZM8 1.5v2M8 12.5v2M1.5 8h2M12.5 8h2",
+  rename: "M3 13l.7-2.9 6.9-6.9a1.2 1.2 0 0 1 1.7 0l.5.5a1.2 1.2 0 0 1 0 1.7L5.9 12.3 3 13Z",
+  tag: "M2.5 2.5h5l6 6-5 5-6-6v-5ZM5.3 5.3h.01",
+  remove: "M3 4.5h10M6.5 4.5V3h3v1.5M4.5 4.5l.5 8.5h6l.5-8.5",
+};
+const ACTS = [["show", "Show in Train"], ["hide", "Hide in the chart"], ["alone", "Draw alone"], ["rename", "Rename"],
+  ["tag", "Edit tags"], ["remove", "Delete"]];
+const STATES = { queued: "waiting", running: "training" };
+
+export function icon(name) {
+  const svg = make("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" });
+  svg.append(make("path", { d: ICONS[name] }));
+  return svg;
+}
+
+export function paint(item, row, { isOpen, studyName, current }) {
+  if (!row.firstChild) (item.runs ? buildGroup : build)(row);
+  row.tabIndex = current === item.key ? 0 : -1;
+  row.classList.toggle("current", current === item.key);
+  for (const control of row.querySelectorAll("button, input")) control.tabIndex = row.tabIndex;
+  if (item.runs) fillGroup(row, item, isOpen(item.study), studyName(item.study));
+  else fill(row, item.run, item.inside);
+}
+
+const cell = (classes, ...content) => {
+  const made = element("div", classes);
+  made.setAttribute("role", "gridcell");
+  made.append(...content);
+  return made;
+};
+
+function build(row) {
+  row.setAttribute("role", "row");
+  const box = element("input"), acts = cell("acts");
+  box.type = "checkbox";
+  for (const [name, words] of ACTS) {
+    const button = element("button", name);
+    button.type = "button";
+    button.dataset.act = name;
+    button.title = words;
+    button.append(icon(name));
+    acts.append(button);
+  }
+  row.append(cell("tick", box, element("span", "look")), ...COLUMNS.map(({ key, number: right }) => cell(`${key}${right ? " number" : ""}`)), acts);
+  row.querySelector(".name").append(element("b"), element("span", "auto"));
+}
+
+function fill(row, run, inside) {
+  const shown = session.shown?.id === run.id, ticked = isCompared(run.id), name = minus(run.name || automatic(run));
+  row.classList.toggle("inside", Boolean(inside));
+  row.classList.toggle("shown", shown);
+  row.classList.toggle("undrawn", (ticked || shown) && !isDrawn(run.id));
+  row.setAttribute("aria-selected", ticked);
+  fillTick(row, run, name, ticked, shown);
+  put(row.querySelector(".name b"), name);
+  put(row.querySelector(".auto"), run.name ? minus(automatic(run)) : "");
+  row.querySelector(".name").title = [name, shown ? "shown in Train" : "", run.parent ? `forked at step ${number(run.forked_at)}` : ""].filter(Boolean).join(" · ");
+  const going = GOING.includes(run.status);
+  const values = {
+    preset: run.title, parameters: run.parameters == null ? "" : brief(run.parameters),
+    step: run.step >= run.total ? number(run.step) : `${number(run.step)} / ${number(run.total)}`,
+    best: loss(run.best), val: loss(run.val), seconds: run.step ? duration(run.seconds) : "",
+    speed: speedOf(run) ? brief(speedOf(run)) : "",
+    status: `${STATES[run.status] || run.status}${going && run.step ? ` ${Math.floor((100 * run.step) / run.total)} %` : ""}`,
+    created: ago(run.created),
+  };
+  for (const [key, words] of Object.entries(values)) put(row.querySelector(`.${key}`), words);
+  row.querySelector(".status").dataset.status = run.status;
+  row.querySelector(".created").title = new Date(1000 * run.created).toLocaleString();
+  row.querySelector(".parameters").title = run.parameters == null ? "" : `${number(run.parameters)} parameters`;
+  fillTags(row.querySelector(".tags"), run.tags || []);
+  fillActs(row, run, name, ticked || shown);
+}
+
+function fillTick(row, run, name, ticked, shown) {
+  const box = row.querySelector(".tick input"), holder = row.querySelector(".look");
+  box.checked = ticked;
+  box.setAttribute("aria-label", `Compare ${name}`);
+  const style = shown ? { colour: "--acc", dash: "solid", wide: 3 } : ticked ? look(run) : null, drawn = JSON.stringify(style);
+  if (holder.dataset.drawn === drawn) return;
+  holder.dataset.drawn = drawn;
+  holder.replaceChildren(...(style ? [swatch(style)] : []));
+}
+
+function fillTags(holder, tags) {
+  if (holder.querySelector("input") || holder.dataset.tags === tags.join("\n")) return;
+  holder.dataset.tags = tags.join("\n");
+  holder.replaceChildren(...tags.map((tag) => {
+    const chip = element("button", "own-tag", tag);
+    chip.type = "button";
+    chip.tabIndex = holder.parentElement.tabIndex;
+    chip.title = `Only those tagged ${tag}`;
+    return chip;
+  }));
+}
+
+function fillActs(row, run, name, drawn) {
+  for (const [act, words] of ACTS) {
+    const button = row.querySelector(`[data-act=${act}]`), pressed = act === "hide" ? isHidden(run.id) : act === "alone" && isAlone(run.id);
+    button.setAttribute("aria-label", `${words}: ${name}`);
+    if (act === "hide" || act === "alone") button.setAttribute("aria-pressed", pressed);
+    if (act !== "hide") continue;
+    button.disabled = !drawn;
+    if (button.dataset.hidden !== String(pressed)) { button.dataset.hidden = pressed; button.replaceChildren(icon(pressed ? "hidden" : "hide")); }
+  }
+}
+
+function buildGroup(row) {
+  row.setAttribute("role", "row");
+  row.classList.add("group-row");
+  const button = element("button", "fold");
+  button.type = "button";
+  button.append(element("i"), element("b"));
+  row.append(cell("fold-cell", button, element("span", "sum")));
+}
+
+function fillGroup(row, { runs }, open, name) {
+  const best = Math.min(...runs.map((run) => run.best ?? Infinity)), done = runs.filter((run) => run.status === "finished").length;
+  row.setAttribute("aria-expanded", open);
+  row.querySelector(".fold").setAttribute("aria-expanded", open);
+  put(row.querySelector(".fold b"), minus(name));
+  put(row.querySelector(".sum"), [`${number(runs.length)} ${runs.length === 1 ? "run" : "runs"}`, done < runs.length ? `${number(done)} finished` : "",
+    Number.isFinite(best) ? `best ${loss(best)}` : ""].filter(Boolean).join(" · "));
+}
+
+const put = (place, words) => { if (place.textContent !== words) place.textContent = words; };
+const loss = (value) => (value == null ? "" : value.toFixed(3));
+
+// When, as short as people say it.
+export function ago(seconds, now = Date.now() / 1000) {
+  const past = now - seconds, day = new Date(1000 * seconds);
+  if (past < 60) return "now";
+  if (past < 3600) return `${Math.floor(past / 60)} min ago`;
+  if (past < 86400) return `${Math.floor(past / 3600)} h ago`;
+  if (past < 6 * 86400) return day.toLocaleDateString("en", { weekday: "long" });
+  return day.toLocaleDateString("en", { day: "numeric", month: "short" });
+}
