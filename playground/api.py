@@ -81,7 +81,7 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
 
     def compare(runs: list[str], visitor: str) -> dict:
         """Two to eight runs side by side: the options that differ, how each did, and what to keep in mind."""
-        return comparing.compare(store, {"visitor": visitor, "runs": runs})
+        return without_paths(comparing.compare(store, {"visitor": visitor, "runs": runs}))
 
     def ablate(preset: str, changes: dict, arms: list[str], seeds: int = 3, budget: str = "steps", visitor: str = "") -> dict:
         """Queue a preset and the named arms of it ("-residual", "RMSNorm"; none: all parts that can be left out), each with
@@ -97,10 +97,17 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
 
     def study(study: str, visitor: str) -> dict:
         """What a study has found so far: the ranked arms with their differences, intervals and verdicts."""
-        return comparing.study(store, {"visitor": visitor, "study": study})
+        return without_paths(comparing.study(store, {"visitor": visitor, "study": study}))
 
     for endpoint in (presets, start, events, sample, stop, runs, compare, ablate, study):
         gr.api(worded(endpoint), api_name=endpoint.__name__, concurrency_limit=4 if endpoint is sample else None)
+
+
+def without_paths(answer: Any) -> Any:
+    """The answer with each "path" called "option": Gradio's client takes what has a path for a file, and fetches it."""
+    if isinstance(answer, dict):
+        return {"option" if name == "path" else name: without_paths(value) for name, value in answer.items()}
+    return [without_paths(value) for value in answer] if isinstance(answer, list) else answer
 
 
 def key(visitor: str, made: bool = True) -> str:

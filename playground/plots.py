@@ -107,7 +107,7 @@ def compared() -> dict[str, Any]:
 
 def inherited() -> dict[str, Any]:
     """The trace of what a forked run went through before it was one, still empty."""
-    return {**compared(), "opacity": 0.38, "line": {"color": "var(--mut)", "width": 1.4}}
+    return {**compared(), "name": "inherited", "opacity": 0.38, "line": {"color": "var(--mut)", "width": 1.4}}
 
 
 def smooth(steps: Sequence[float], losses: Sequence[float], span: float) -> list[float]:

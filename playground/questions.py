@@ -192,10 +192,11 @@ def grown(store: RunStore, scheduler: Scheduler, run: StoredRun, asked: Any) -> 
 
 
 def news(events: list[tuple[int, Event]], seq: int) -> Answer:
-    """Evaluations as [step, loss, seconds] and samples as [step, seq]; their texts are asked for when shown."""
+    """Evaluations as [step, loss, seconds], samples as [step, seq], whose texts are asked for when shown, and marks."""
     return {
         "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for _, e in events if isinstance(e, Eval)],
         "samples": [[e.step, n] for n, e in events if isinstance(e, Sample)],
+        "marks": marked([event for _, event in events]),
         "seq": events[-1][0] if events else seq,
     }
 
@@ -217,11 +218,15 @@ def whole_curve(store: RunStore, run: StoredRun) -> Answer:
     points, events = store.points(run.id, 0, stride, EARLIER), [event for _, event in store.events(run.id)]
     checks = [event for event in events if isinstance(event, Eval)]
     checks = checks[:: max(1, -(-len(checks) // EARLIER))]
-    marks = [[e.at, "forked"] for e in events if isinstance(e, Forked)]
-    marks += [[e.step, in_words(e.changes)] for e in events if isinstance(e, Changed)]
     return {**row(run), "steps": [p[0] for p in points], "loss": [real(p[1]) for p in points],
-            "seconds": [round(p[2], 2) for p in points], "marks": marks,
+            "seconds": [round(p[2], 2) for p in points], "marks": marked(events),
             "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for e in checks]}
+
+
+def marked(events: list[Event]) -> list[list[Any]]:
+    """What happened on the way, as [step, words]."""
+    marks = [[e.at, "forked"] for e in events if isinstance(e, Forked)]
+    return marks + [[e.step, in_words(e.changes)] for e in events if isinstance(e, Changed)]
 
 
 def words(store: RunStore, run: StoredRun) -> str:

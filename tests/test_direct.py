@@ -9,8 +9,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from gpt.options import Refusal
 from playground.app import Ahead
-from playground.direct import MOST_BYTES, direct
+from playground.direct import MOST_BYTES, direct, streamed
 
 PAGE = "<!doctype html><html><head><script src='gradio.js'></script></head></html>"
 
@@ -36,3 +37,33 @@ def test_our_script_comes_before_gradios_in_the_page_alone(client):
     page = client.get("/").text
     assert page.index("frames.js") < page.index("gradio.js") and page.replace(Ahead.SCRIPT.decode(), "") == PAGE
     assert client.get("/other").text == PAGE
+
+
+def refuses(asked):
+    raise Refusal("not \ud800 here")
+    yield ""
+
+
+@pytest.fixture
+def writer():
+    def letters(asked):
+        yield from asked["text"]
+
+    return TestClient(Starlette(routes=[Route("/write", streamed(letters), methods=["POST"]),
+                                        Route("/refused", streamed(refuses), methods=["POST"])]))
+
+
+def test_text_is_sent_in_pieces_and_a_refusal_in_words(writer):
+    assert writer.post("/write", json={"text": "héllo"}).text == "héllo"
+    assert writer.post("/write", json={"text": ""}).text == ""
+    refused = writer.post("/refused", json={})
+    assert (refused.status_code, refused.text) == (400, "not ? here")
+
+
+@pytest.mark.parametrize("path", ["/poll", "/write"])
+@pytest.mark.parametrize("site, status", [("same-origin", 200), ("none", 200), (None, 200), ("cross-site", 403), ("same-site", 403)])
+def test_another_sites_page_may_not_ask(client, writer, path, site, status):
+    """It could have runs trained on a visitor's machine, though it could not read the answers."""
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    asked = client if path == "/poll" else writer
+    assert asked.post(path, json={"text": "a"}, headers=headers).status_code == status

@@ -32,10 +32,10 @@ ABLATE = f"""
 <div class="select"><select id="sweep-path"></select></div></div>
 <div class="pick"><div class="pick-head"><label for="sweep-add">Its values</label>
 <button type="button" class="plain" id="sweep-suggested">suggested ones</button></div>
-<div class="values" id="sweep-values"><input id="sweep-add" type="text" inputmode="decimal" autocomplete="off"
+<div class="numbers" id="sweep-values"><input id="sweep-add" type="text" inputmode="decimal" autocomplete="off"
 spellcheck="false" placeholder="add a value" aria-describedby="sweep-help"></div>
 <p class="help" id="sweep-help">Type a value and press Enter. The base's own value is always among them.</p>
-<figure class="values-line" aria-hidden="true"></figure></div></section></div>
+<figure class="numbers-line" aria-hidden="true"></figure></div></section></div>
 <div class="costs">
 <section><h3>Seeds</h3>{_segments("ablate-seeds", "Seeds", ((str(n), str(n)) for n in range(1, SEEDS + 1)))}
 <p class="help" id="seeds-help"></p></section>

@@ -110,6 +110,7 @@ class Dialog {
     remember(KEY, { tab: this.tab, costs: { seeds: this.costs.seeds, budget: this.costs.budget } });
     this.find("#ablate-steps").hidden = this.tab === "number" && this.sweep.path === "train.steps";
     this.drawGrid();
+    if (this.tab === "parts" && this.arms.offered.length && !this.arms.chosen().length) { this.sayNothingTicked(); return; }
     const number = ++this.asked;
     this.find("#ablate-start").disabled = true;
     this.dialog.classList.add("planning");
@@ -121,6 +122,13 @@ class Dialog {
       this.say({ problems: ["The server is away, trying again."] });
       this.timer = setTimeout(() => this.plan(), AWAY_MS);
     }, PLAN_AFTER);
+  }
+
+  sayNothingTicked() {
+    clearTimeout(this.timer);
+    this.asked += 1; // what is under way is no longer wanted
+    this.say({ problems: [] });
+    this.find("#ablate-runs").textContent = "Tick at least one variant";
   }
 
   drawGrid() {

@@ -47,7 +47,7 @@ export class Arms {
 
   paint() {
     const bar = element("p", "whole"), all = [["usual", "only parts"], ["all", "all"], ["none", "none"]];
-    bar.append(element("span", "", "Each variant is the base with one change. Tick"), ...all.map(([which, words]) => setter(which, words)));
+    bar.append(element("span", "", "The base with one change each. Tick"), ...all.map(([which, words]) => setter(which, words)));
     const groups = KINDS.map((kind) => this.group(...kind)).filter(Boolean);
     this.root.replaceChildren(bar, ...groups);
   }

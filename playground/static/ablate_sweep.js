@@ -12,7 +12,7 @@ export class Sweep {
     this.select = root.querySelector("#sweep-path");
     this.box = root.querySelector("#sweep-values");
     this.input = root.querySelector("#sweep-add");
-    this.line = root.querySelector(".values-line");
+    this.line = root.querySelector(".numbers-line");
     this.again = root.querySelector("#sweep-suggested");
     this.offered = [];
     this.path = "";

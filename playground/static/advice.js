@@ -5,7 +5,7 @@ import { attach, refreshRuns, session } from "./session.js";
 import { emit, form, load, loadStep, set } from "./state.js";
 
 export function follow({ action, fix, preset }, run) {
-  if (action === "extend") return extend(run, fix["train.steps"]);
+  if (action === "extend") return extend(run, fix?.["train.steps"]);
   if (action === "train") return again(run, fix);
   return action === "ablate" ? ablate(run) : next(preset);
 }
@@ -17,8 +17,10 @@ export async function again(run, fix) {
   await shown(act("train", { visitor: session.visitor, preset: form.preset.id, changes: form.changes }));
 }
 
+// To `total` steps; by as many as the button over the chart says where the advice names none.
 async function extend(run, total) {
-  if (await shown(act("extend", { visitor: session.visitor, run: run.id, steps: total - run.step }))) await recall(run);
+  const steps = total > run.step ? total - run.step : run.extend;
+  if (await shown(act("extend", { visitor: session.visitor, run: run.id, steps }))) await recall(run);
 }
 
 // The dialog takes the form's model for its base.

@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import { follow } from "./advice.js";
-import { paintFindings } from "./findings.js";
+import { paintFindings, shownFixes } from "./findings.js";
 import { Fork } from "./fork.js";
 import { bindLive } from "./live.js";
 import { followOrigin, origin, valueIn } from "./origin.js";
@@ -10,6 +10,7 @@ import { GOING, known, session, show, title } from "./session.js";
 import { element, form, on, ready, show as number } from "./state.js";
 
 const GOING_MS = 3000, AWAY_MS = 5000;
+const NAMED = 3; // differences from the run before; more are counted
 const NOTHING = { findings: [], changed: [], happened: "", next: [], checkpoints: [], previous: null, parent: null, carried: "", changes: [] };
 
 export async function mount(root) {
@@ -80,31 +81,35 @@ class Card {
     this.region.classList.toggle("gone", !found && !told);
     if (ended) this.paintEnd(said, run);
     this.paintWay(said, changes);
+    if (told && !ended && !way) this.find(".origin").textContent = kept(said.checkpoints);
   }
 
   paintEnd({ changed, happened, next }, run) {
-    this.find(".changed ul").replaceChildren(...changed.map(tag));
+    const more = element("li", "more", `${changed.length - NAMED} more`), fits = changed.length <= NAMED + 1;
+    more.title = changed.slice(NAMED).join(", ");
+    this.find(".changed ul").replaceChildren(...changed.slice(0, fits ? NAMED + 1 : NAMED).map(tag), ...(fits ? [] : [more]));
     this.find(".happened p").textContent = happened;
     this.paintAgainst();
-    const list = this.find(".next ul"), key = JSON.stringify([run.id, next]);
+    const told = shownFixes(), left = next.filter(({ action, fix }) => action !== "train" || !told.includes(JSON.stringify(fix)));
+    const list = this.find(".next ul"), key = JSON.stringify([run.id, left]);
     if (list.dataset.key === key) return; // left alone, or the focus would be lost
     list.dataset.key = key;
-    list.replaceChildren(...next.map((suggestion) => suggested(suggestion, run)));
-    this.find(".next").hidden = !next.length;
+    list.replaceChildren(...left.map((suggestion) => suggested(suggestion, run)));
+    this.find(".next").hidden = !left.length;
   }
 
   // Which run it is compared with; its name may come after the card, with the list of runs.
   paintAgainst() {
     const row = this.said.previous && known(this.said.previous), box = this.find(".against");
     if (this.find(".told").hidden) return;
-    if (row) box.replaceChildren("against ", link(title(row), row.id));
-    else box.textContent = this.said.previous ? "" : "nothing yet to compare with";
+    if (row) box.replaceChildren(element("span", "", "against"), link(title(row), row.id));
+    else box.textContent = this.said.previous ? "" : "the first run: nothing to compare with";
   }
 
   // Where it came from, and what was changed on the way.
   paintWay({ parent, carried }, changes) {
-    const from = [], forked = session.shown?.head?.forked_at;
-    if (parent) from.push("Forked from ", link(parent.name, parent.id), forked == null ? ". " : ` at step ${number(forked)}. `);
+    const from = [], forked = session.shown?.head?.forked_at, row = parent && known(parent.id);
+    if (parent) from.push("Forked from ", link(row ? title(row) : parent.name, parent.id), forked == null ? ". " : ` at step ${number(forked)}. `);
     if (carried) from.push(carried);
     this.find(".origin").replaceChildren(...from);
     this.find(".made").replaceChildren(...changes.map(([step, words]) => {
@@ -113,6 +118,11 @@ class Card {
       return made;
     }));
   }
+}
+
+function kept(steps) {
+  const last = number(steps.at(-1)), others = steps.length - 1;
+  return `Its weights are kept at step ${last}${others ? ` and at ${others} before` : ""}: a fork can go on from there.`;
 }
 
 function suggested(suggestion, run) {
@@ -131,7 +141,7 @@ function suggested(suggestion, run) {
 
 function link(words, id) {
   const made = element("button", "link", words);
-  made.type = "button";
+  Object.assign(made, { type: "button", title: words });
   made.addEventListener("click", () => show(id));
   return made;
 }

@@ -1,13 +1,13 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
 import { element, form, on, ready, recall, remember, value } from "./state.js";
-import { GOING, enter, session, start, turnedAway } from "./session.js";
+import { GOING, enter, known, session, start, turnedAway } from "./session.js";
 import { isDrawn } from "./selection.js";
 import { Average, paint, perStep, placeInWords, spanOf } from "./curves.js";
 import { annotations } from "./labels.js";
 import { Others } from "./others.js";
 import { Crosshair } from "./overlay.js";
-import { branches, changes, extent, labels, named, parts, points, ranges } from "./series.js";
+import { branches, changes, extent, labels, named, parts, points, ranges, shared } from "./series.js";
 import { bindNote } from "./note.js";
 import { bindRuns } from "./runs.js";
 
@@ -117,7 +117,7 @@ class Chart {
   // The shown run as one of the lines.
   get front() {
     const { run } = this;
-    return run && { run: run.head || { id: run.id }, steps: run.steps, smooth: this.heads, seconds: run.seconds, evals: run.evals,
+    return run && { run: { id: run.id, ...run.head, ...known(run.id) }, steps: run.steps, smooth: this.heads, seconds: run.seconds, evals: run.evals,
       marks: run.marks, colour: "--acc", dash: "solid", strong: true };
   }
 
@@ -128,7 +128,7 @@ class Chart {
   get published() {
     const about = this.run ? form.presets.find((p) => p.id === this.run.head?.preset) : form.preset;
     const told = (about?.published || []).filter(([step]) => step <= this.total);
-    const without = this.view.unit === "seconds" || told.length < 2 || (this.run && !this.shows);
+    const without = this.view.unit === "seconds" || told.length < 2 || this.among || (this.run && !this.shows);
     const steps = without ? [] : told.map(([step]) => step), each = this.perStep;
     return { x: points({ run: { tokens_per_step: each, flops: each } }, steps, [], this.view), y: steps.length ? told.map(([, loss]) => loss) : [] };
   }
@@ -171,11 +171,11 @@ class Chart {
       const raw = parts({ ...front, smooth: run.loss }, { ...view, of: "training" });
       Object.assign(traces[BATCH], raw.own, { visible });
       Object.assign(traces[SMOOTH], curve.own, { visible });
-      Object.assign(traces[CHECKS], checks.own, { visible });
+      Object.assign(traces[CHECKS], checks.own, { visible }, held || !this.among ? {} : { mode: "markers" });
       const before = (held ? checks : curve).inherited;
       if (visible && before && !this.draws(front.run.parent)) behind.push({ ...this.props.inherited, ...before });
     }
-    const marks = this.marks();
+    const marks = this.marks().filter(({ forked }) => !forked);
     Object.assign(traces[PUBLISHED], this.published, { opacity: this.foreign ? 0.5 : 1 });
     Object.assign(traces[BRANCHES], branches(this.all, view));
     Object.assign(traces[CHANGES], { x: marks.map(({ x }) => x), y: marks.map(({ y }) => y) });
@@ -194,6 +194,11 @@ class Chart {
   }
 
   draws(id) { return this.all.some(({ run }) => run.id === id); }
+
+  // Whether it is one of several that were chosen.
+  get among() { return this.lines.some(({ ticked }) => ticked); }
+
+  get common() { return this.among ? shared(this.all) : this.run?.head; }
 
   get room() { return this.plot.clientWidth < NARROW ? ROOM.train : ROOM[document.body.dataset.view] || ROOM.train; }
 
@@ -242,7 +247,7 @@ class Chart {
   ranges() {
     const now = this.plot._fullLayout;
     if (this.zoomed && now) return { x: now.xaxis.range, y: now.yaxis.range };
-    const aside = this.run && !this.shows && this.lines.some(({ ticked }) => ticked);
+    const aside = this.run && !this.shows && this.among;
     const reach = aside ? 0 : extent(this.run || {}, this.view.unit, this.total, this.perStep);
     return ranges(this.all, this.view, { reach, perStep: this.perStep, references: this.references, published: this.published.y });
   }
@@ -252,19 +257,22 @@ class Chart {
   words(axes) {
     const { l, t, b } = this.props.layout.margin, { clientWidth, clientHeight } = this.plot, r = this.room;
     const size = { w: clientWidth - l - r, h: clientHeight - t - b, r }, { logX, logY } = this.view;
-    const said = labels(this.all, { ...this.view, total: this.total, perStep: this.perStep, beside: this.run?.head,
+    const said = labels(this.all, { ...this.view, total: this.total, perStep: this.perStep, beside: this.common, among: this.among,
       references: this.references, published: this.published, foreign: this.foreign });
     return annotations(said, { ...axes, logX, logY }, size, this.colour);
   }
 
   // What the list says of the runs drawn: their names, and whether they are the ones.
-  naming() { return this.others.chosen().map((run) => `${run.id} ${run.name} ${run.status}`).join("|"); }
+  naming() {
+    const runs = [...this.others.chosen(), this.run && known(this.run.id)].filter(Boolean);
+    return runs.map((run) => `${run.id} ${run.name} ${run.status}`).join("|");
+  }
 
   marks() { return changes(this.all, this.view); }
 
   // What the crosshair reads.
   readable() {
-    return this.all.map((line) => ({ ...line, id: line.run.id, wide: line.strong ? 3 : 2, name: named(line, this.run?.head),
+    return this.all.map((line) => ({ ...line, id: line.run.id, wide: line.strong ? 3 : 2, name: named(line, this.common, this.among),
       colour: line.colour || "--mut", dash: line.dash || this.props.earlier[line.place % this.props.earlier.length].line.dash, ...parts(line, this.view).own }));
   }
 

@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { element, on, show } from "./state.js";
+import { bring } from "./motion.js";
 import { session } from "./session.js";
 import { compare, compared } from "./selection.js";
 import { reportButtons } from "./report.js";
@@ -49,7 +50,7 @@ class Differences {
   }
 
   open() {
-    this.card.scrollIntoView({ block: "start", behavior: "smooth" });
+    bring(this.card);
     this.card.focus({ preventScroll: true });
   }
 
@@ -85,6 +86,7 @@ class Differences {
 
   paint() {
     const { rows, cautions, runs } = this.answer, table = element("table", "side-by-side"), body = element("tbody");
+    table.style.setProperty("--columns", runs.length);
     const head = element("tr"), corner = element("td", "corner");
     corner.append(element("span", "", rows.length ? "in what they differ" : ""));
     head.append(corner, ...runs.map((run, i) => this.head(run, i)));
@@ -102,9 +104,9 @@ class Differences {
   head(run, place) {
     const cell = element("th"), name = element("span", "run-name", minus(run.name)), acts = element("span", "run-acts");
     cell.scope = "col";
-    const status = run.status === "finished" ? "" : run.status;
-    cell.append(swatch(this.listed(run.id)), name, element("small", "", place ? status : ["reference", status].filter(Boolean).join(" · ")), acts);
-    if (place) acts.append(quiet("as reference", `Compare against ${run.name}`, () => { this.reference = run.id; this.said = ""; this.refresh(); }));
+    const status = run.status === "finished" ? "" : run.status, refer = () => { this.reference = run.id; this.said = ""; this.refresh(); };
+    cell.append(swatch(this.listed(run.id)), name, element("small", "", status), acts);
+    acts.append(place ? quiet("as reference", `Compare against ${run.name}`, refer) : element("span", "", "reference"));
     acts.append(quiet("×", `Take ${run.name} out`, () => compare([{ id: run.id }], false)));
     return cell;
   }

@@ -30,8 +30,15 @@ export class Fork {
     if (same) return;
     // The last one that leaves something to do: the end of a run leaves nothing, unless it is to train for longer.
     if (!steps.includes(this.step)) this.step = steps.findLast((step) => step < value("train.steps")) ?? steps.at(-1);
-    this.find(".stops").replaceChildren(...steps.map((step) => this.stop(step)));
+    this.place();
     this.paint();
+  }
+
+  // One stop a step; those that stay are left alone, or the focus would be lost.
+  place() {
+    const box = this.find(".stops"), stands = new Map([...box.children].map((stop) => [Number(stop.firstChild.value), stop]));
+    for (const [step, stop] of stands) if (!this.steps.includes(step)) stop.remove();
+    this.steps.forEach((step, i) => { if (!stands.has(step)) box.insertBefore(this.stop(step), box.children[i] || null); });
   }
 
   forget() {
@@ -62,8 +69,8 @@ export class Fork {
       radio.parentElement.classList.toggle("kept", step <= this.step);
       radio.parentElement.lastChild.textContent = check == null ? "" : check.toFixed(2);
     }
-    this.find(".with").replaceChildren(...this.told());
     const wrong = this.problem(), [words, offer, updates] = wrong || [];
+    this.find(".with").replaceChildren(...this.told(Boolean(wrong)));
     const box = this.find(".refused"), mend = box.querySelector("button");
     box.hidden = !wrong;
     box.querySelector("span").textContent = words || "";
@@ -74,8 +81,9 @@ export class Fork {
   }
 
   // What the form's settings make of it, in words.
-  told() {
+  told(wrong) {
     const known = origin(), paths = known ? departures(known) : [];
+    if (!paths.length && wrong) return [];
     if (!paths.length) return ["With the same settings it trains on exactly as this run did. Change one to see what it does."];
     const tags = element("ul", "tags");
     tags.append(...paths.slice(0, NAMED).map((path) => tag(path)));

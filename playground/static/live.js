@@ -17,7 +17,7 @@ export function bindLive(strip) {
     const changes = offered(), key = JSON.stringify(changes);
     strip.hidden = !changes;
     if (changes && key !== told) tags.replaceChildren(...Object.keys(changes).map(tag));
-    if (changes) help.textContent = `${when(session.shown)}; “Train changes” starts a new run.`;
+    if (changes) help.textContent = `takes effect ${when(session.shown)}; “Train changes” starts a new run.`;
     told = key;
   };
   button.addEventListener("click", async () => {
@@ -43,7 +43,7 @@ function offered() {
   return Object.fromEntries(paths.map((path) => [path, value(path)]));
 }
 
-const when = ({ status }) => (status === "running" ? "from its next step on" : "from when it goes on");
+const when = ({ status }) => ({ running: "at its next step", queued: "once it starts" })[status] || "once it resumes";
 
 function tag(path) {
   const { short, part, zero } = form.options[path], before = valueIn(origin(), path);

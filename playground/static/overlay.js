@@ -9,7 +9,7 @@ const TALL = 12; // values in one column
 const SPOKEN = 8; // values read out
 
 // `box` holds `plot`, Plotly's. `lines()` are [{id, name, colour, dash, wide, strong, x, y}] with their points as the data
-// has them, `marks()` are [{x, words, colour}], `heading(x)` says where x is.
+// has them, `marks()` are [{x, words, colour, dash}], `heading(x)` says where x is.
 export class Crosshair {
   constructor(box, plot, about) {
     Object.assign(this, { plot, about, x: null, y: null, frame: null });
@@ -116,9 +116,18 @@ export class Crosshair {
       row.append(swatch(line), element("span", "", line.name), element("b", "", line.value.toFixed(3)));
       return row;
     }));
-    const marks = this.about.marks().filter(({ x }) => x != null && Math.abs(xaxis.d2p(x) - xaxis.d2p(this.x)) < NEAR);
-    this.card.replaceChildren(element("p", "", this.about.heading(this.x)), list,
-      ...marks.map(({ words }) => element("p", "mark", words)));
+    this.card.replaceChildren(element("p", "", this.about.heading(this.x)), list, ...this.events().map((mark) => {
+      const told = element("p", "event");
+      told.append(swatch(mark), mark.words);
+      return told;
+    }));
+  }
+
+  // What happened about here; a forked run shares its parent's past.
+  events() {
+    const { xaxis } = this.axes, told = new Set();
+    return this.about.marks().filter(({ x, words }) => x != null && Math.abs(xaxis.d2p(x) - xaxis.d2p(this.x)) < NEAR
+      && !told.has(`${x} ${words}`) && told.add(`${x} ${words}`));
   }
 
   spoken() {

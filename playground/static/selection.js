@@ -97,7 +97,7 @@ function choose(colours, others) {
     + 1e3 * count(others, (o) => o[0] === colour) + 1e3 * count(others, (o) => o[1] === dash)
     + count(all, (o) => o[0] === colour && o[1] === dash)
     + (colour === "--c-attn" && !dash ? 500 : 0) // as the shown run's, almost
-    + (dash + 6 * colours.indexOf(colour)) / 100;
+    + (6 * ((dash - colours.indexOf(colour) + 6) % 6) + colours.indexOf(colour)) / 100; // both change from one to the next
   const pairs = colours.flatMap((colour) => DASHES.map((_, dash) => [colour, dash]));
   return pairs.reduce((best, pair) => (cost(pair) < cost(best) ? pair : best));
 }

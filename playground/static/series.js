@@ -2,7 +2,7 @@
 // evals, marks, colour, dash, strong, ticked}; a view {unit, of, logX, logY}. Pure functions.
 
 import { across, perStep, rangeOn, rangeX, rangeY, readAt } from "./curves.js";
-import { GOING, known, title } from "./session.js";
+import { GOING, title, withoutSteps } from "./session.js";
 
 const LABELLED = 8; // curves with their name at the head
 const LATEST = 1 / 16; // of all steps, within which a check is the newest: further back it would stand in the curve
@@ -38,9 +38,9 @@ export function branches(lines, view) {
   return { x: found.map((p) => p.x ?? null), y: found.map((p) => p.y ?? null) };
 }
 
-// Where options were changed on the way: [{x, y, words}].
+// What happened on the way: [{x, y, words, colour, dash, forked}]. Where a run was forked it has a dot already.
 export function changes(lines, view) {
-  return lines.flatMap((line) => line.marks.map(([step, words]) => ({ ...at(line, Math.max(step, 1), view), words })))
+  return lines.flatMap((line) => line.marks.map(([step, words]) => ({ ...at(line, Math.max(step, 1), view), words, colour: line.colour, dash: line.dash, forked: step === line.run.forked_at })))
     .filter(({ x, y }) => x != null && y != null);
 }
 
@@ -59,11 +59,18 @@ function extentOf({ run, steps, seconds }, unit) {
   return extent({ after: steps.at(-1), last: seconds.at(-1) }, unit, total, perStep(unit, run));
 }
 
-// How a line is called beside the shown run.
-export function named(line, beside) {
-  if (line.strong) return line.run.name || "this run";
+// What all lines have in common, which then goes without saying.
+export function shared(lines) {
+  const runs = lines.map(({ run }) => run), [first] = runs, all = (test) => runs.every(test);
+  return { preset: all((run) => run.preset === first.preset) ? first?.preset : null, text: first?.text,
+    labels: (first?.labels || []).filter((label) => all((run) => run.labels?.includes(label))) };
+}
+
+// How a line is called beside a run or what is shared; the shown run has a name among others only.
+export function named(line, beside, among) {
+  if (line.strong && !among) return line.run.name || "this run";
   const other = beside?.text && line.run.text !== beside.text ? " (other text)" : "";
-  return title(line.run, beside) + other;
+  return title(among ? { ...line.run, labels: withoutSteps(line.run.labels) } : line.run, beside) + other;
 }
 
 // At the heads of curves and the ends of lines, the most important first.
@@ -72,10 +79,10 @@ export function labels(lines, about) {
   const add = (x, y, text, more) => { if (x != null && y != null) found.push({ x, y, text, ...more }); };
   for (const line of byHead(lines, about)) {
     const { own } = parts(line, about), last = own.y.findLastIndex((loss) => loss != null), y = own.y[last];
-    if (!line.strong) { add(own.x[last], y, named(line, about.beside), { colour: line.colour }); continue; }
-    add(own.x[last], y, `this run ${y?.toFixed(2)}`, { strong: true });
+    if (!line.strong) { add(own.x[last], y, named(line, about.beside, about.among), { colour: line.colour }); continue; }
+    add(own.x[last], y, `${named(line, about.beside, about.among)} ${y?.toFixed(2)}`, { strong: true });
     const check = line.evals.length > 1 && line.evals.at(-1), near = check && line.steps.at(-1) - check[0] < about.total * LATEST;
-    if (near && !held) add(points(line, [check[0]], [check[2]], about)[0], check[1], `held out ${check[1]?.toFixed(2)}`);
+    if (near && !held && !about.among) add(points(line, [check[0]], [check[2]], about)[0], check[1], `held out ${check[1]?.toFixed(2)}`);
   }
   for (const [text, loss] of about.references) add(1, loss, text, { atEdge: true });
   const { x: [x], y: [y] } = about.published; // curves fall: to the right of the first point there is room

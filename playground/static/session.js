@@ -157,6 +157,9 @@ export function foresee(ids, about) {
 
 export const minus = (words) => words.replace(/(^|\s)-(?=[\w.])/g, "$1−"); // as printers set it: −residual
 
+// Labels of differences without the number of steps, where that is told beside them or seen.
+export const withoutSteps = (labels) => (labels || []).filter((label) => !label.startsWith("steps "));
+
 // How a run is called: by its own name, or by its preset and its differences. Beside another run what both share goes
 // without saying.
 export function title(run, beside = null) {

@@ -66,7 +66,7 @@ function paintStatus(root, run) {
   }
   step.textContent = run.status === "queued" ? waiting(run) : `step ${number(run.step)} of ${number(run.total)}`;
   left.textContent = session.away ? "server away, trying again" : beside(run);
-  words.textContent = told(run);
+  words.textContent = words.title = told(run);
   const device = document.getElementById("device");
   if (device) device.textContent = run.head?.device || "";
 }

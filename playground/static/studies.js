@@ -2,6 +2,7 @@
 
 import { act, ask } from "./ask.js";
 import { element, on, recall, remember } from "./state.js";
+import { bring } from "./motion.js";
 import { refreshRuns, session } from "./session.js";
 import { make } from "./svg.js";
 import { StudyView } from "./study.js";
@@ -18,7 +19,7 @@ class Studies {
     this.find = (selector) => card.querySelector(selector);
     this.view = new StudyView(this.find(".study"), JSON.parse(JSON.stringify(layout)), { remove: (study) => this.remove(study) });
     this.find(".ghost").append(...ghost());
-    new IntersectionObserver(([{ isIntersecting }]) => { this.inView = isIntersecting; this.wake(); }).observe(card);
+    new IntersectionObserver(([{ isIntersecting }]) => { this.inView = isIntersecting; this.wake(); }, { rootMargin: "400px" }).observe(card);
     document.addEventListener("visibilitychange", () => this.wake());
     on("view", () => this.wake());
     on("study", (id) => { this.choose(id); this.arrive(); });
@@ -26,7 +27,8 @@ class Studies {
     this.paint();
   }
 
-  get seen() { return document.body.dataset.view === "compare" && this.inView && !document.hidden && session.visitor; }
+  // What is out of view is asked for once, so that it is there when the visitor comes to it.
+  get seen() { return document.body.dataset.view === "compare" && (this.inView || !this.known) && !document.hidden && session.visitor; }
 
   wake() { if (this.seen) this.tick(); }
 
@@ -42,7 +44,7 @@ class Studies {
     const card = this.card;
     card.tabIndex = -1;
     requestAnimationFrame(() => {
-      card.scrollIntoView({ block: "start", behavior: "smooth" });
+      bring(card);
       card.focus({ preventScroll: true });
     });
   }
@@ -61,7 +63,8 @@ class Studies {
     const listed = await ask("studies", { visitor: session.visitor });
     if (!listed?.studies) return AWAY_MS;
     const before = this.all.find(({ id }) => id === this.shown)?.done;
-    Object.assign(this, { all: listed.studies, known: true });
+    const there = listed.studies.filter(({ runs }) => runs); // one whose runs are deleted waits for Undo, out of sight
+    Object.assign(this, { all: there, known: true });
     if (!this.all.some(({ id }) => id === this.shown)) this.shown = this.all[0]?.id ?? null;
     this.paint();
     const { shown } = this, study = shown && await ask("study", { visitor: session.visitor, study: shown });

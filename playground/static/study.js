@@ -4,14 +4,15 @@ import { duration } from "./form.js";
 import { element, emit, load, show as number } from "./state.js";
 import { session } from "./session.js";
 import { clear, compare } from "./selection.js";
+import { bring, still } from "./motion.js";
 import { reportButtons } from "./report.js";
 import { axis, interval, scaleOf, sweepChart } from "./study_chart.js";
 import { Curves } from "./study_curves.js";
-import { baseValue, conditions, difference, headline, isAway, minus, percent, range, signed, untold, verdict } from "./study_words.js";
+import { baseValue, conditions, difference, headline, isAway, minus, percent, range, signed, untold, valueOf, verdict } from "./study_words.js";
 
 const MOVE = { duration: 260, easing: "cubic-bezier(.2, .7, .2, 1)" };
 const HEADS = [["name", ""], ["effect", ""], ["loss", "difference in loss"], ["pairs", "seeds"], ["size", "parameters"], ["time", "time"],
-  ["verdict", "verdict"], ["acts", ""]];
+  ["verdict", "verdict"], ["study-acts", ""]];
 
 export class StudyView {
   constructor(root, layout, actions) {
@@ -21,9 +22,9 @@ export class StudyView {
 
   build(layout) {
     const part = (tag, name) => { this[name] = element(tag, name); return this[name]; };
-    const head = element("header"), words = element("div", "finding");
+    const head = element("header"), words = element("div", "study-words");
     words.append(part("h3", "found"), part("p", "untold"), part("p", "conditions"));
-    head.append(words, part("div", "acts"));
+    head.append(words, part("div", "study-acts"));
     const going = element("div", "going"), table = element("table", "ranked");
     this.bar = element("i");
     const track = element("div", "bar");
@@ -41,7 +42,7 @@ export class StudyView {
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", "Held-out loss by step of each variant; the table has where they end");
     this.root.replaceChildren(head, this.note, going, part("figure", "swept"), table, plot, part("p", "caution"), this.tip);
-    this.acts.append(reportButtons(() => ({ study: this.id, runs: [] }), (words) => this.tell(words)),
+    this["study-acts"].append(reportButtons(() => ({ study: this.id, runs: [] }), (words) => this.tell(words)),
       button("Show runs", () => this.showRuns(this.allRuns)), button("Delete", () => this.actions.remove(this.study), "bad-act"));
     this.curves = new Curves(plot, layout, (name) => this.light(name));
     this.bindLight();
@@ -70,8 +71,9 @@ export class StudyView {
     this.paintRows();
     const sweep = study.kind === "sweep";
     this.root.dataset.kind = study.kind;
+    const chart = sweep && sweepChart(study, baseValue(study), study.label);
     this.swept.hidden = !sweep;
-    if (sweep) this.swept.replaceChildren(element("figcaption", "", `held-out loss by ${study.label}`), sweepChart(study, baseValue(study), study.label));
+    if (sweep) this.swept.replaceChildren(element("figcaption", "", sweptWords(study)), chart);
     this.curves.set(study);
   }
 
@@ -100,7 +102,7 @@ export class StudyView {
       cell.scope = "col";
       if (name === "effect") cell.append(axis(this.scale));
       if (name === "name") cell.append(element("span", "hush", "variant"));
-      if (name === "acts") cell.append(element("span", "hush", "what to do with it"));
+      if (name === "study-acts") cell.append(element("span", "hush", "what to do with it"));
       row.append(cell);
     }
     this.thead.replaceChildren(row);
@@ -109,7 +111,8 @@ export class StudyView {
   // Rows keep their elements, and move to their new places.
   paintRows() {
     const before = new Map([...this.rows].map(([name, row]) => [name, row.offsetTop])), { base, rows } = this.study;
-    const wanted = [{ ...base, isBase: true }, ...rows];
+    const first = { ...base, isBase: true }, swept = this.study.kind === "sweep" && base.value != null;
+    const wanted = swept ? [first, ...rows].sort((a, b) => a.value - b.value) : [first, ...rows];
     const made = wanted.map((row) => {
       const found = this.rows.get(row.name) || element("tr");
       this.rows.set(row.name, found);
@@ -119,7 +122,7 @@ export class StudyView {
     if (made.some((row, i) => this.tbody.children[i] !== row)) this.tbody.replaceChildren(...keepFocus(this.tbody, made));
     for (const [name, row] of this.rows) {
       const moved = before.has(name) ? before.get(name) - row.offsetTop : 0;
-      if (moved && !matchMedia("(prefers-reduced-motion: reduce)").matches) row.animate([{ transform: `translateY(${moved}px)` }, { transform: "none" }], MOVE);
+      if (moved && !still()) row.animate([{ transform: `translateY(${moved}px)` }, { transform: "none" }], MOVE);
     }
   }
 
@@ -143,6 +146,7 @@ export class StudyView {
     else loss.append(element("b", "", signed(row.mean)), element("small", "", range(row)));
     const [first, more] = verdict(row, this.study), said = cell("verdict");
     if (row.mean != null || row.diverged) said.append(element("span", "", first), element("small", "", more));
+    said.title = minus(row.verdict);
     const drawn = cell("effect");
     drawn.append(interval(row, this.scale));
     return [name, drawn, loss, cell("pairs", row.pairs ? `${row.pairs} of ${this.study.seeds.length}` : ""), cell("size", difference(row.parameters)),
@@ -151,7 +155,8 @@ export class StudyView {
 
   baseCells(base) {
     const name = cell("name", "", "th"), loss = cell("loss"), drawn = cell("effect");
-    name.append(element("b", "", "the base"), element("small", "", base.name === "base" ? "" : minus(base.name)));
+    const sweep = this.study.kind === "sweep";
+    name.append(element("b", "", sweep ? valueOf(this.study) : "the base"), element("small", "", sweep ? "the base" : ""));
     if (base.loss != null) loss.append(element("b", "", base.loss.toFixed(3)), element("small", "", "nats a token"));
     drawn.append(interval({ mean: base.loss == null ? null : 0, clear: true, differences: [] }, this.scale));
     return [name, drawn, loss, cell("pairs"), cell("size", base.parameters == null ? "" : number(base.parameters)),
@@ -159,7 +164,7 @@ export class StudyView {
   }
 
   actsOf(row) {
-    const acts = cell("acts"), name = minus(row.name);
+    const acts = cell("study-acts"), name = minus(row.name);
     const train = button("Train this", () => this.train(row), "", `Put ${name} into the form`), { runs } = row;
     train.dataset.act = "train";
     acts.append(train);
@@ -180,7 +185,7 @@ export class StudyView {
   showRuns(runs) {
     clear();
     compare(session.runs.filter(({ id }) => runs.includes(id)));
-    document.getElementById("desk")?.scrollIntoView({ block: "start", behavior: "smooth" });
+    bring(document.getElementById("desk"));
   }
 
   light(name, target) {
@@ -198,6 +203,9 @@ export class StudyView {
     Object.assign(this.tip.style, { left: `${at.left + at.width / 2 - own.left}px`, top: `${at.top - own.top - 4}px` });
   }
 }
+
+const sweptWords = ({ label, base }) => `held-out loss by ${label.toLowerCase()}`
+  + (base.loss == null ? "" : `; dotted: the base, ${base.loss.toFixed(3)}`);
 
 const cell = (classes, words = "", tag = "td") => {
   const made = element(tag, classes, words);

@@ -7,6 +7,7 @@ import { isAway, minus, range, signed } from "./study_words.js";
 
 export const ROW = 40; // px of a row; the next one's grid goes on where it ends
 const MIDDLE = ROW / 2;
+const LONE = 4; // times as far from the base as any other row
 const EDGE = 2; // percent left free on each side
 
 // Round numbers from `low` to `high`, roughly `about` of them.
@@ -22,25 +23,33 @@ const across = (low, high) => (value) => EDGE + ((100 - 2 * EDGE) * (value - low
 // The scale of all rows' intervals: zero is always on it.
 export function scaleOf(rows) {
   const known = rows.filter((row) => row.mean != null);
+  if (!known.length) return { low: -0.5, high: 1, at: across(-0.5, 1), ticks: [] };
   const values = [0, ...known.flatMap((row) => [row.mean, ...whiskers(row, known), ...(row.differences || [])])].filter(Number.isFinite);
-  let low = Math.min(...values), high = Math.max(...values);
+  let low = Math.max(Math.min(...values), -most(known)), high = Math.min(Math.max(...values), most(known));
   const room = (high - low) * 0.05 || 0.05;
   low -= low < 0 ? room : room * 2.2;
   high += room;
   return { low, high, at: across(low, high), ticks: ticks(low, high, 5) };
 }
 
+// One row far beyond all others would press them flat: it leaves the drawing, with an arrow and its number.
+function most(rows) {
+  const [first, second] = rows.map((row) => Math.abs(row.mean)).sort((a, b) => b - a);
+  if (!(second > 0) || first < LONE * second) return Infinity;
+  return 1.25 * Math.max(...rows.filter((row) => Math.abs(row.mean) <= second).flatMap((row) => [row.mean, ...whiskers(row, rows)].map(Math.abs)));
+}
+
 // Two seeds may leave an interval far wider than all that was found: it is cut off at the edge.
 function whiskers({ low, high }, known) {
   if (low == null) return [];
-  const most = 2.5 * Math.max(...known.flatMap((row) => [Math.abs(row.mean), ...(row.differences || []).map(Math.abs)]), 0.01);
-  return [Math.max(low, -most), Math.min(high, most)];
+  const bound = 2.5 * Math.max(...known.flatMap((row) => [Math.abs(row.mean), ...(row.differences || []).map(Math.abs)]), 0.01);
+  return [Math.max(low, -bound), Math.min(high, bound)];
 }
 
 export function axis(scale) {
   const svg = make("svg", { class: "axis", width: "100%", height: 34, "aria-hidden": "true" });
   for (const value of scale.ticks) {
-    if (value) svg.append(text(`${scale.at(value)}%`, 29, signed(value, Math.abs(value) < 0.1 ? 2 : 1).replace(/\.0$/, ""), "tick"));
+    if (value) svg.append(text(`${scale.at(value)}%`, 29, `${value < 0 ? "−" : "+"}${show(Math.abs(value))}`, "tick"));
   }
   svg.append(text(`${scale.at(0)}%`, 29, "0", "tick zero"));
   svg.append(text(`${scale.at(0)}%`, 11, "the base", "base"));
@@ -55,7 +64,8 @@ export function interval(row, scale) {
   const line = (classes, x1, x2, y1, y2) => make("line", { class: classes, x1: `${x1}%`, x2: `${x2}%`, y1, y2 });
   for (const value of scale.ticks) if (value) svg.append(line("grid", scale.at(value), scale.at(value), 0, ROW));
   svg.append(line("zero", scale.at(0), scale.at(0), 0, ROW));
-  if (row.mean != null) svg.append(...measured(row, scale, line));
+  if (row.mean > scale.high || row.mean < scale.low) svg.append(line("stem", scale.at(0), row.mean > 0 ? 100 : 0, MIDDLE, MIDDLE), beyond(row));
+  else if (row.mean != null) svg.append(...measured(row, scale, line));
   if (row.diverged) svg.append(diverged(isAway(row) ? "diverged" : `${row.diverged} diverged`));
   return svg;
 }
@@ -68,9 +78,16 @@ function measured(row, scale, line) {
     made.push(line("whisker", low, high, MIDDLE, MIDDLE));
     for (const end of [low, high]) if (end > 0 && end < 100) made.push(line("whisker", end, end, MIDDLE - 5, MIDDLE + 5));
   }
-  for (const value of row.differences || []) made.push(make("circle", { class: "seed", cx: `${held(value)}%`, cy: MIDDLE, r: 2.6 }));
+  for (const value of row.differences || []) made.push(make("circle", { class: "seed", cx: `${held(value)}%`, cy: MIDDLE + 10, r: 2.2 }));
   made.push(make("circle", { class: "mean", cx: `${mean}%`, cy: MIDDLE, r: 5.5 }));
   return made;
+}
+
+function beyond({ mean }) {
+  const edge = make("svg", { class: "lone", x: mean > 0 ? "100%" : "0%", overflow: "visible" }), way = mean > 0 ? 1 : -1;
+  edge.append(make("path", { class: "away", d: `M${-way * 30} ${MIDDLE}H${-way * 4}M${-way * 10} ${MIDDLE - 5}l${way * 7} 5l${-way * 7} 5` }));
+  edge.append(text(-way * 38, MIDDLE + 4, signed(mean, 2), mean > 0 ? "away-words" : "away-words start"));
+  return edge;
 }
 
 function diverged(words) { // percent and px do not mix in a path: it hangs on a drawing of its own at the edge
@@ -110,10 +127,10 @@ export function sweepPoints(study, present) {
 
 export function sweepChart(study, present, name) {
   const points = sweepPoints(study, present), part = study.rows[0]?.part || "";
-  const svg = make("svg", { class: "sweep", width: "100%", height: TALL + TOP + FOOT, role: "img",
+  const svg = make("svg", { class: "sweep-chart", width: "100%", height: TALL + TOP + FOOT, role: "img",
     "aria-label": `${name}: the loss at each value; the table has the numbers` });
   svg.dataset.part = part;
-  if (!points.length) return svg;
+  if (points.length < 2) return svg;
   const all = points.flatMap((p) => [p.loss, p.low, p.high, ...p.seeds]).filter((loss) => loss != null);
   const worst = Math.max(...points.map((p) => p.loss)), best = Math.min(...points.map((p) => p.loss));
   const span = worst - best || 0.1, low = Math.max(Math.min(...all), best - span) - span * 0.08;
@@ -135,7 +152,6 @@ const losses = (low, high, y) => ticks(low, high, 5).flatMap((loss) => [
 
 const baseline = (base, y) => (base ? [
   make("line", { class: "base-line", x1: "0%", x2: "100%", y1: y(base.loss), y2: y(base.loss) }),
-  text("100%", y(base.loss) - 6, `the base ${base.loss.toFixed(3)}`, "base end"),
 ] : []);
 
 function curve(points, x, y) {

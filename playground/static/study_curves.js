@@ -1,11 +1,12 @@
 // The curves of a study's arms: held-out loss by step, the mean over the seeds in a band from lowest to highest.
 
-import { place, plain } from "./labels.js";
+import { plain } from "./labels.js";
 import { minus } from "./study_words.js";
 
 const DASHES = ["solid", "7px,3px", "2px,3px", "9px,3px,2px,3px", "12px,5px"];
 const SETTINGS = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
-const MARGIN = { l: 40, r: 132, t: 26, b: 30 };
+const MARGIN = { l: 40, r: 172, t: 26, b: 30 }, NARROW = 112; // px right of the plot, for names
+const LINE = 15, LEADER = 18; // px between two names; from the plot to them
 const FADED = 0.18; // opacity of the others while one arm is looked at
 const FEW = 5; // checks: of fewer nothing may be out of sight
 const EARLY = 0.12; // the share of the steps whose fall may leave the chart upwards: it would press the rest flat
@@ -41,16 +42,20 @@ export class Curves {
     this.frame = requestAnimationFrame(() => this.draw());
   }
 
-  // The base first; arms of one component differ by their dashes.
+  // The base first. Arms of one component differ by their dashes; the values of a sweep are the stronger the larger.
   get arms() {
-    const { base, rows } = this.study, used = {};
-    const arms = rows.filter((row) => row.curve?.steps?.length).map((row) => {
-      const n = (used[row.part] = (used[row.part] ?? -1) + 1);
-      return { name: row.name, colour: row.part ? `--c-${row.part}` : "--c-io", dash: DASHES[n % DASHES.length], curve: row.curve };
+    const { base, rows, kind } = this.study, used = {}, begun = (row) => row.curve.steps.length;
+    const own = (row) => this.colour(row.part ? `--c-${row.part}` : kind === "sweep" ? "--acc" : "--c-io");
+    const arms = rows.map((row, i) => {
+      const n = (used[row.part] = (used[row.part] ?? -1) + 1), share = 0.45 + (0.55 * i) / Math.max(1, rows.length - 1);
+      const look = kind === "sweep" ? { ink: mixed(own(row), this.colour("--card"), share), dash: "solid" }
+        : { ink: own(row), dash: DASHES[n % DASHES.length] };
+      return { name: row.name, curve: row.curve, ...look };
     });
-    return base.curve?.steps?.length ? [{ name: base.name, colour: "--ink", dash: "solid", curve: base.curve, base: true }, ...arms] : arms;
+    return [{ name: base.name, ink: this.colour("--ink"), dash: "solid", curve: base.curve, base: true }, ...arms].filter(begun);
   }
 
+  get right() { return this.plot.clientWidth < 620 ? NARROW : MARGIN.r; }
   colour(name) { return getComputedStyle(document.body).getPropertyValue(name).trim(); }
 
   // The figure's colours are names of the page's.
@@ -61,7 +66,7 @@ export class Curves {
 
   draw() {
     if (!window.Plotly || !this.study || !this.plot.clientWidth) return;
-    const arms = this.arms, { x, y } = ranges(arms), layout = this.paint({ ...this.layout, margin: MARGIN, hovermode: "closest" });
+    const arms = this.arms, { x, y } = ranges(arms), layout = this.paint({ ...this.layout, margin: { ...MARGIN, r: this.right }, hovermode: "closest" });
     layout.xaxis = { ...layout.xaxis, range: x, showspikes: false, fixedrange: true, nticks: this.plot.clientWidth < 520 ? 4 : 7 };
     layout.yaxis = { ...layout.yaxis, range: y, fixedrange: true };
     layout.dragmode = false;
@@ -70,8 +75,8 @@ export class Curves {
     Plotly.react(this.plot, arms.toReversed().flatMap((arm) => this.traces(arm)), layout, SETTINGS);
   }
 
-  traces({ name, colour, dash, curve, base }) {
-    const { steps } = curve, lit = this.lit === name, faded = this.lit !== null && !lit, ink = this.colour(colour);
+  traces({ name, ink, dash, curve, base }) {
+    const { steps } = curve, lit = this.lit === name, faded = this.lit !== null && !lit;
     const line = { type: "scatter", mode: "lines", x: steps, meta: name, hoverinfo: "skip" };
     const band = curve.low && curve.seeds?.length > 1 && !faded ? [
       { ...line, y: curve.low, line: { width: 0 } },
@@ -83,26 +88,46 @@ export class Curves {
       line: { color: ink, width: lit || base ? 2.4 : 1.8, dash }, hovertemplate: `${plain(minus(name))}<br>step %{x:,}: %{y:.3f}<extra></extra>` }];
   }
 
-  // Names where the curves end; the one that is looked at before all, then the base.
+  // A name for each curve right of the plot, moved apart where they would meet, with a thin line to where the curve ends.
   labels(arms, [left, right], [low, high]) {
-    const width = this.plot.clientWidth - MARGIN.l - MARGIN.r, height = this.plot.clientHeight - MARGIN.t - MARGIN.b;
-    const order = arms.toSorted((a, b) => (b.name === this.lit) - (a.name === this.lit));
-    const ends = order.map(({ name, curve, colour, base }) => {
-      const at = curve.mean.findLastIndex((loss) => loss != null), step = curve.steps[at], loss = curve.mean[at];
-      return { x: (width * (step - left)) / (right - left), y: (height * (high - loss)) / (high - low), step, loss, colour,
-        text: base ? "the base" : minus(name), strong: base || name === this.lit,
-        faded: this.lit !== null && name !== this.lit };
-    }).filter(({ loss, y }) => loss != null && y >= 0 && y <= height);
-    const unit = { xref: "paper", x: 1, yref: "paper", y: 0, xanchor: "left", yanchor: "top", yshift: -7, xshift: 22, showarrow: false,
-      text: "steps", font: { size: 12, color: this.colour("--mut") } };
-    const around = { width, room: MARGIN.r, height, font: "IBM Plex Sans" };
-    const caption = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40,
-      showarrow: false, text: "held-out loss, nats a token", font: { size: 12, color: this.colour("--mut") } };
-    return [caption, unit, ...place(ends, around).map((label) => ({
-      x: label.step, y: label.loss, xanchor: "left", yanchor: "middle", xshift: 7, yshift: -label.dy, showarrow: false,
-      text: label.strong ? `<b>${plain(label.text)}</b>` : plain(label.text), opacity: label.faded ? 0.3 : 1,
-      font: { size: 12, color: this.colour(label.colour) } }))];
+    const width = this.plot.clientWidth - this.right - MARGIN.l, height = this.plot.clientHeight - MARGIN.t - MARGIN.b;
+    const ends = arms.map(({ name, curve, ink, base }) => {
+      const at = curve.mean.findLastIndex((loss) => loss != null), x = curve.steps[at], y = curve.mean[at], strong = base || name === this.lit;
+      return { x, y, across: (width * (x - left)) / (right - left), down: (height * (high - y)) / (high - low), ink, strong,
+        text: base ? "the base" : minus(name), faded: this.lit !== null && name !== this.lit };
+    }).filter(({ y, down }) => y != null && down >= 0 && down <= height);
+    const places = apart(ends.map(({ down }) => down), height - LINE / 2), most = this.right > MARGIN.r - 1 ? 22 : 13;
+    const mut = { size: 12, color: this.colour("--mut") }, plainly = { showarrow: false, xref: "paper", yref: "paper", xanchor: "left" };
+    return [
+      { ...plainly, x: 0, y: 1, yanchor: "bottom", yshift: 6, xshift: -40, text: "held-out loss, nats a token", font: mut },
+      { ...plainly, x: 1, y: 0, yanchor: "top", yshift: -7, xshift: 22, text: "steps", font: mut },
+      ...ends.map((end, i) => {
+        const text = plain(end.text.length > most ? `${end.text.slice(0, most - 1)}…` : end.text), color = end.ink;
+        return { x: end.x, y: end.y, ax: width - end.across + LEADER, ay: places[i] - end.down, xanchor: "left", showarrow: true, arrowhead: 0,
+          arrowwidth: 1, arrowcolor: translucent(color, 0.45), standoff: 2, text: end.strong ? `<b>${text}</b>` : text,
+          font: { size: 12, color }, opacity: end.faded ? 0.35 : 1, borderpad: 1 };
+      }),
+    ];
   }
+}
+
+// Places near the wanted ones, LINE px from each other, between 0 and `most`; those that meet share their mean.
+function apart(wanted, most) {
+  const gap = Math.min(LINE, most / Math.max(1, wanted.length - 1)), groups = [], places = [];
+  const begin = (members) => {
+    const mean = members.reduce((sum, i) => sum + wanted[i], 0) / members.length, wide = gap * (members.length - 1);
+    return Math.max(0, Math.min(mean - wide / 2, most - wide));
+  };
+  for (const i of [...wanted.keys()].sort((a, b) => wanted[a] - wanted[b])) {
+    let members = [i], start = begin(members);
+    while (groups.length && start < groups.at(-1).start + gap * groups.at(-1).members.length) {
+      members = [...groups.pop().members, ...members];
+      start = begin(members);
+    }
+    groups.push({ start, members });
+  }
+  for (const { start, members } of groups) members.forEach((i, n) => { places[i] = start + gap * n; });
+  return places;
 }
 
 // From the lowest loss to where the curves are after their first fall.
@@ -121,8 +146,13 @@ function ranges(arms) {
   return { x: [0, last], y: low.length ? [bottom - room, top + room] : [1, 4.5] };
 }
 
-function translucent(hex, alpha) {
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  return `rgba(${r},${g},${b},${alpha})`;
+const channels = (hex) => (hex.length === 4 ? [1, 2, 3].map((at) => parseInt(hex[at] + hex[at], 16))
+  : [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
+
+const translucent = (hex, alpha) => `rgba(${channels(hex).join()},${alpha})`;
+
+function mixed(hex, paper, share) {
+  const [own, ground] = [channels(hex), channels(paper)];
+  return `#${own.map((value, i) => Math.round(share * value + (1 - share) * ground[i]).toString(16).padStart(2, "0")).join("")}`;
 }
 

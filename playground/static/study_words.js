@@ -41,7 +41,7 @@ export function headline(study) {
   const diverged = known.filter(isAway);
   if (study.kind === "sweep") return best(study, known, ended);
   if (diverged.length && !clear.length) return [...named(diverged[0]), [" it diverged: the loss left all bounds."]];
-  if (clear.length) return [...strongest(clear[0], ended), ...also(diverged)];
+  if (clear.length) return [...away(diverged), ...strongest(clear[0], ended)];
   const [top] = known.filter((row) => row.mean != null).sort((a, b) => Math.abs(b.mean) - Math.abs(a.mean));
   if (study.seeds.length === 1) {
     return [...named(top), [` the loss is ${apart(top)}. With one seed nobody can tell that from chance.`]];
@@ -64,10 +64,10 @@ function strongest(row, ended) {
   return [...named(row), [` the loss is ${apart(row)}: ${what} ${verb}${when}.`]];
 }
 
-function also(diverged) {
+function away(diverged) {
   if (!diverged.length) return [];
-  const names = diverged.map((row, i) => [[i ? ", " : " ", null], [minus(row.name), row]]).flat();
-  return [...names, [" diverged."]];
+  const names = diverged.map((row, i) => [[i ? ", " : ""], [minus(row.name), row]]).flat();
+  return [...names, [" diverged. Of the others: "]];
 }
 
 function best(study, known, ended) {
@@ -94,15 +94,17 @@ export const valueOf = (study) => `${form.options[study.path]?.short || ""} ${sh
 export function untold(study) {
   const known = study.rows.filter((row) => row.mean != null), same = known.filter((row) => !row.clear);
   if (study.seeds.length < 2 || !same.length || same.length === known.length) return "";
-  return `${same.length} of ${known.length} cannot be told from chance.`;
+  return `${same.length} of ${known.length} cannot be told from ${study.kind === "sweep" ? "the base" : "chance"}.`;
 }
+
+const LONG = 44; // letters of a verdict that fill two lines
 
 // A verdict beside its numbers, which need not be said again: [what it is, more of it].
 export function verdict({ verdict: said = "", low, mean }, { going, seeds }) {
   if (going && mean != null && low == null && seeds.length > 1) return ["one seed so far", ""];
-  const plain = said.replace(/^[+-][\d.]+, but /, "").replace(/:? [+-][\d.]+ \(-?[\d.]+ to -?[\d.]+\)/, "");
+  const plain = said.replace(/^this value is /, "").replace(/^[+-][\d.]+, but /, "").replace(/:? [+-][\d.]+ \(-?[\d.]+ to -?[\d.]+\)/, "");
   const [first, ...more] = plain.split(/; |: /);
-  return [minus(first), minus(more.join(": "))];
+  return [minus(first), first.length > LONG ? "" : minus(more.join(": "))];
 }
 
 export function conditions(study) {

@@ -29,7 +29,7 @@ class Table {
     this.pointed = null;
     this.body = this.find(".grid-body");
     this.list = new Windowed(this.body, this.find(".grid-space"), {
-      paint: (item, row) => paint(item, row, this.about()), height: () => (narrow.matches ? TALL_NARROW : TALL),
+      kind: (item) => (item.runs ? "group" : "run"), paint: (item, row) => paint(item, row, this.about()), height: () => (narrow.matches ? TALL_NARROW : TALL),
       keep: (key) => document.activeElement?.closest?.(".grid-row")?.dataset.key === key,
     });
     this.bindHead();
@@ -61,6 +61,7 @@ class Table {
     this.list.set(items);
     this.find(".grid").setAttribute("aria-rowcount", items.length + 1);
     this.find(".grid").hidden = !items.length;
+    this.find(".grid").classList.toggle("scrolls", this.body.scrollHeight > this.body.clientHeight);
     this.find("#runs-count").textContent = !runs.length ? "" : found.length < runs.length ? `${number(found.length)} of ${number(runs.length)}` : number(runs.length);
     this.find(".filter").hidden = !runs.length;
     this.paintEmpty(runs.length, items.length);
@@ -105,7 +106,7 @@ class Table {
       made.dataset.key = column.key;
       return made;
     }), header("acts", element("span", "hush", "Actions")));
-    for (const { key, label, title } of COLUMNS) select.append(new Option(title?.split(",")[0] || label, key));
+    for (const { key, label } of COLUMNS) select.append(new Option(label, key));
     select.addEventListener("change", () => this.sortBy(COLUMNS.find(({ key }) => key === select.value)));
   }
 

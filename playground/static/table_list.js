@@ -1,11 +1,15 @@
 // Which rows the table shows, in which order: the columns, the filter, the sorting, the groups. Pure functions.
 
-import { title } from "./session.js";
+import { title, withoutSteps } from "./session.js";
 
 const lower = (text) => (text || "").toLocaleLowerCase();
 
-// The automatic name, by what differs: the preset has a column of its own.
-export const automatic = (run) => title({ labels: run.labels, title: run.labels?.length ? "" : run.title });
+// The automatic name, by what differs; preset and steps have columns of their own.
+export function automatic(run) {
+  const labels = withoutSteps(run.labels);
+  return title({ labels, title: labels.length ? "" : run.title });
+}
+
 export const speedOf = (run) => (run.seconds > 0 && run.tokens_per_step ? (run.step * run.tokens_per_step) / run.seconds : null);
 
 // Columns in their order: what they sort by, and whether the first click puts the highest first.

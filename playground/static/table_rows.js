@@ -4,7 +4,6 @@ import { brief, element, show as number } from "./state.js";
 import { GOING, minus, session } from "./session.js";
 import { isAlone, isCompared, isDrawn, isHidden, look } from "./selection.js";
 import { COLUMNS, automatic, speedOf } from "./table_list.js";
-import { duration } from "./form.js";
 import { swatch } from "./overlay.js";
 import { make } from "./svg.js";
 
@@ -73,13 +72,14 @@ function fill(row, run, inside) {
   const values = {
     preset: run.title, parameters: run.parameters == null ? "" : brief(run.parameters),
     step: run.step >= run.total ? number(run.step) : `${number(run.step)} / ${number(run.total)}`,
-    best: loss(run.best), val: loss(run.val), seconds: run.step ? duration(run.seconds) : "",
+    best: loss(run.best), val: loss(run.val), seconds: run.step ? clock(run.seconds) : "",
     speed: speedOf(run) ? brief(speedOf(run)) : "",
     status: `${STATES[run.status] || run.status}${going && run.step ? ` ${Math.floor((100 * run.step) / run.total)} %` : ""}`,
     created: ago(run.created),
   };
   for (const [key, words] of Object.entries(values)) put(row.querySelector(`.${key}`), words);
-  row.querySelector(".status").dataset.status = run.status;
+  Object.assign(row.querySelector(".status").dataset, { status: run.status,
+    more: [run.title, run.step >= run.total && `${number(run.step)} steps`, ago(run.created)].filter(Boolean).join(" · ") });
   row.querySelector(".created").title = new Date(1000 * run.created).toLocaleString();
   row.querySelector(".parameters").title = run.parameters == null ? "" : `${number(run.parameters)} parameters`;
   fillTags(row.querySelector(".tags"), run.tags || []);
@@ -139,6 +139,13 @@ function fillGroup(row, { runs }, open, name) {
 
 const put = (place, words) => { if (place.textContent !== words) place.textContent = words; };
 const loss = (value) => (value == null ? "" : value.toFixed(3));
+
+// How long, in a narrow column.
+function clock(seconds) {
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  return `${Math.floor(seconds / 3600)}h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}`;
+}
 
 // When, as short as people say it.
 export function ago(seconds, now = Date.now() / 1000) {

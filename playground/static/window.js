@@ -4,13 +4,15 @@ import { element } from "./state.js";
 
 const SPARE = 6; // rows above and below the view
 
-// `body` scrolls and `space` within it is as tall as all rows. `paint(item, row)` fills a row, which is new or was of the
-// same item; `height()` is px of a row; `keep(key)` names rows that stay, seen or not.
+// `body` scrolls, and `space` within it is as tall as all rows. `paint(item, row)` fills a row, which is new or was of
+// another item of the same `kind(item)`; `height()` is px of a row; `keep(key)` names rows that stay, seen or not.
 export class Windowed {
-  constructor(body, space, { paint, height, keep }) {
-    Object.assign(this, { body, space, paint, height, keep, items: [], rows: new Map(), places: new Map(), frame: null });
-    body.addEventListener("scroll", () => { this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); }); }, { passive: true });
-    new ResizeObserver(() => this.draw(true)).observe(body);
+  constructor(body, space, about) {
+    Object.assign(this, about, { body, space, items: [], rows: new Map(), places: new Map(), frame: null });
+    body.addEventListener("scroll", () => {
+      this.frame ??= requestAnimationFrame(() => { this.frame = null; this.draw(); });
+    }, { passive: true });
+    new ResizeObserver(() => this.draw()).observe(body);
   }
 
   set(items) {
@@ -25,22 +27,41 @@ export class Windowed {
     space.style.height = `${items.length * tall}px`;
     const first = Math.max(0, Math.floor(body.scrollTop / tall) - SPARE);
     const last = Math.min(items.length, Math.ceil((body.scrollTop + body.clientHeight) / tall) + SPARE);
-    const wanted = new Map(items.slice(first, last).map((item, i) => [item.key, first + i]));
-    for (const key of rows.keys()) if (this.keep(key) && this.places.has(key)) wanted.set(key, this.places.get(key));
-    for (const [key, row] of rows) if (!wanted.has(key)) { row.remove(); rows.delete(key); }
-    for (const [key, place] of wanted) this.put(key, place, tall, all);
+    const wanted = new Set(items.slice(first, last).map(({ key }) => key)), free = [];
+    for (const key of rows.keys()) if (this.keep(key) && this.places.has(key)) wanted.add(key);
+    for (const [key, row] of rows) if (!wanted.has(key)) { rows.delete(key); free.push(row); }
+    for (const key of wanted) this.put(key, free, tall, all);
+    for (const row of free) row.remove();
+    this.order();
   }
 
-  put(key, place, tall, all) {
-    const known = this.rows.get(key), row = known || element("div", "grid-row");
-    if (!known) { this.rows.set(key, row); row.dataset.key = key; }
-    if (!known || all) this.paint(this.items[place], row);
+  put(key, free, tall, all) {
+    const place = this.places.get(key), item = this.items[place];
+    let row = this.rows.get(key);
+    if (!row || all) {
+      row ||= this.take(key, this.kind(item), free);
+      this.paint(item, row);
+    }
     row.style.transform = `translateY(${place * tall}px)`;
     row.setAttribute("aria-rowindex", place + 2); // after the head
-    // In the order of the list, for the keyboard and for reading aloud; moving what stands right would lose the focus.
-    if (known) return;
-    const after = [...this.space.children].find((other) => this.places.get(other.dataset.key) > place);
-    this.space.insertBefore(row, after || null);
+  }
+
+  // A row that is no longer needed, or a new one.
+  take(key, kind, free) {
+    const spare = free.findIndex((row) => row.dataset.kind === kind);
+    const row = spare < 0 ? element("div", "grid-row") : free.splice(spare, 1)[0];
+    Object.assign(row.dataset, { key, kind });
+    this.rows.set(key, row);
+    if (!row.isConnected) this.space.append(row);
+    return row;
+  }
+
+  // In the page as in the list, for the keyboard and for reading aloud. What has the focus stays: moved, it would lose it.
+  order() {
+    const rows = [...this.rows].sort(([a], [b]) => this.places.get(a) - this.places.get(b)).map(([, row]) => row);
+    const fixed = Math.max(0, rows.findIndex((row) => row.contains(document.activeElement)));
+    for (let i = fixed + 1; i < rows.length; i += 1) if (rows[i - 1].nextSibling !== rows[i]) rows[i - 1].after(rows[i]);
+    for (let i = fixed - 1; i >= 0; i -= 1) if (rows[i + 1].previousSibling !== rows[i]) rows[i + 1].before(rows[i]);
   }
 
   // Scrolls until a row is in view.

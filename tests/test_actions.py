@@ -1,0 +1,191 @@
+"""What the page has done to runs: by their owner alone, whole or not at all, and whatever JSON comes."""
+
+import math
+import time
+from collections.abc import Callable
+
+import pytest
+
+from gpt.events import Finished
+from gpt.store import RunStore, UnknownRun
+from playground import actions as module
+from playground.actions import Actions, actions, write_for
+from playground.questions import questions
+from playground.scheduler import Scheduler
+
+ANN, BOB = "Ann_----------------01", "Bob_----------------02"
+JUNK = [None, True, 5, math.nan, "text", [], {}, {"visitor": ANN}, {"visitor": ANN, "run": 5, "runs": 5, "study": [], "changes": 3},
+        {"visitor": ANN, "run": "nosuchrun", "runs": ["nosuchrun"], "study": "nosuchstudy", "arms": [[]], "sweep": {"path": []}}]
+TINY = {"model.architecture": "bigram", "model.block_size": 8, "train.batch_size": 4, "train.eval_tokens": 64, "sample.length": 5}
+SMALL = {"preset": "ladder/03-multi-head", "changes": {"train.steps": 40, "train.eval_every": 20, "train.eval_tokens": 64,
+         "sample.length": 5}}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return RunStore(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def scheduler(store):
+    scheduler = Scheduler(store)
+    yield scheduler
+    scheduler.close()
+
+
+@pytest.fixture(scope="module")
+def do(store, scheduler):
+    return actions(store, scheduler)
+
+
+@pytest.fixture(scope="module")
+def ask(store, scheduler):
+    return questions(store, scheduler)
+
+
+def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def finished(do: Actions, store: RunStore, **changes) -> str:
+    run = do.train({"visitor": ANN, **SMALL, "changes": SMALL["changes"] | changes})["run"]
+    until(lambda: store.run(run).status == "finished")
+    return run
+
+
+@pytest.mark.parametrize("name", vars(Actions)["__annotations__"])
+@pytest.mark.parametrize("asked", JUNK, ids=lambda asked: repr(asked)[:30])
+def test_every_action_answers_any_json_and_does_nothing_for_it(do, store, name, asked):
+    before = len(store.runs())
+    if name == "train" and isinstance(asked, dict) and "visitor" in asked and "changes" not in asked:
+        return  # a plain run of the first preset is a fair wish
+    answer = getattr(do, name)(asked)
+    assert answer.get("refused") or (name == "restore" and answer == {})
+    assert len(store.runs()) == before
+
+
+def test_nobody_acts_on_the_runs_of_another(do, ask, store):
+    run = finished(do, store)
+    study = do.ablate({"visitor": ANN, **SMALL, "arms": ["model.position='none'"], "seeds": 1, "budget": "steps"})
+    for name, more in {"rename": {"name": "x"}, "tag": {"tags": ["x"]}, "delete": {"runs": [run]}, "fork": {"step": 20, **SMALL},
+                       "change": {"changes": {"train.lr": 0.1}}, "extend": {"steps": 5}, "delete_study": study}.items():
+        assert "gone" in getattr(do, name)({"visitor": BOB, "run": run, **more})["refused"], name
+    do.delete({"visitor": ANN, "runs": [run]})
+    assert "no run" in do.restore({"visitor": BOB, "runs": [run]})["refused"]
+    assert do.restore({"visitor": ANN, "runs": [run]}) == {} and store.run(run).title == ""
+    for question in ("compare", "report", "card", "study"):
+        assert set(getattr(ask, question)({"visitor": BOB, "run": run, "runs": [run, run], **study})) & {"refused", "status"}
+    assert ask.studies({"visitor": BOB}) == {"studies": []}
+    with pytest.raises(module.Refusal, match="gone"):
+        next(write_for(store, None)({"visitor": BOB, "run": run}))
+
+
+def test_names_and_tags_are_cleaned_and_bounded(do, ask, store):
+    run = finished(do, store)
+    asked = {"visitor": ANN, "run": run}
+    assert do.rename({**asked, "name": "  my\n\tname "}) == {} and store.run(run).title == "my name"
+    assert do.tag({**asked, "tags": ["a b", "", "a b", 5, "<b>"]}) == {} and store.run(run).tags == ["a b", "<b>"]
+    assert "at most 60" in do.rename({**asked, "name": "x" * 61})["refused"]
+    assert "at most 8" in do.tag({**asked, "tags": ["x"] * 9})["refused"]
+    assert do.rename({**asked, "name": "half \ud800 pair"}) == {}
+    row = next(row for row in ask.runs({"visitor": ANN, "since": 0})["runs"] if row["id"] == run)
+    assert (row["name"], row["tags"]) == ("half ? pair", ["a b", "<b>"])
+
+
+def test_deleting_renaming_and_undo_under_a_running_queue_lose_nothing(do, store, scheduler):
+    asked = {"visitor": ANN, "preset": "ladder/03-multi-head", "changes": TINY | {"train.steps": 3000, "train.eval_every": 1000}}
+    runs = [do.train(asked)["run"] for _ in range(6)]
+    until(lambda: store.run(runs[0]).step > 10)
+    for run in runs:
+        do.rename({"visitor": ANN, "run": run, "name": f"named {runs.index(run)}"})
+    assert do.delete({"visitor": ANN, "runs": [runs[0], runs[-1]]}) == {}  # one that trains, and one that waits
+    with pytest.raises(UnknownRun):
+        store.run(runs[0])
+    until(lambda: all(job.id not in (runs[0], runs[-1]) for job in scheduler._jobs))
+    assert do.restore({"visitor": ANN, "runs": [runs[0], runs[-1]]}) == {}
+    assert [store.run(run).name for run in runs] == [f"named {i}" for i in range(6)]
+    assert {store.run(run).status for run in (runs[0], runs[-1])} == {"stopped"} and store.run(runs[0]).step > 10
+    for run in (runs[0], runs[-1]):
+        scheduler.resume(run)
+    until(lambda: all(store.run(run).status == "finished" for run in runs))
+    for run in runs:
+        assert [step for step, *_ in store.points(run, limit=5000)] == list(range(1, 3001))
+        assert isinstance(store.finished(run), Finished)
+
+
+def test_a_study_waits_for_what_its_visitor_trains_besides(do, store, scheduler):
+    plan = {"visitor": ANN, "preset": "ladder/03-multi-head", "changes": TINY | {"train.steps": 6000, "train.eval_every": 6000},
+            "sweep": {"path": "train.lr", "values": [1e-3, 2e-3, 3e-3]}, "seeds": 1, "budget": "steps"}
+    study = do.ablate(plan)["study"]
+    until(lambda: any(run.status == "running" for run in store.runs(study=study)))
+    assert sum(run.status == "running" for run in store.runs(study=study)) == 1
+    own = do.train({"visitor": ANN, "preset": plan["preset"], "changes": TINY | {"train.steps": 2000, "train.eval_every": 2000}})["run"]
+    until(lambda: store.run(own).status == "finished")
+    assert any(run.status in ("queued", "running") for run in store.runs(study=study))
+    assert len(do.delete_study({"visitor": ANN, "study": study})["runs"]) == 3
+    until(lambda: scheduler.active() == 0)
+
+
+def test_a_run_is_forked_changed_and_extended(do, ask, store):
+    run = finished(do, store)
+    asked = {"visitor": ANN, "run": run}
+    assert ask.card(asked)["checkpoints"] == [10, 20, 30, 40]
+    fork = do.fork({**asked, "step": 20, **SMALL, "changes": SMALL["changes"] | {"model.norm": "rms", "train.steps": 60}})
+    until(lambda: store.run(fork["run"]).status == "finished")
+    assert "New: " in fork["carried"] and store.run(fork["run"]).step == 60
+    card = ask.card({"visitor": ANN, "run": fork["run"]})
+    assert card["parent"]["id"] == run and card["carried"] == fork["carried"] and card["happened"]
+    assert "fork it at step" in do.fork({**asked, "step": 15, **SMALL})["refused"]
+    assert "has finished" in do.change({**asked, "changes": {"train.lr": 0.1}})["refused"]
+    assert do.extend({**asked, "steps": 10}) == {"run": run}
+    until(lambda: store.run(run).status == "finished" and store.run(run).step == 50)
+
+
+def test_a_paused_run_can_be_changed_and_goes_on_so(do, ask, store, scheduler):
+    asked = {"visitor": ANN, "preset": "ladder/03-multi-head", "changes": {"train.steps": 5000, "train.eval_every": 5000,
+             "train.eval_tokens": 64, "sample.length": 5}}
+    run = do.train(asked)["run"]
+    until(lambda: store.run(run).step > 5)
+    assert do.change({"visitor": ANN, "run": run, "changes": {"train.lr": 0.002}}) == {}
+    until(lambda: store.run(run).plan)
+    scheduler.pause(run)
+    until(lambda: store.run(run).status == "paused")
+    at = store.run(run).step
+    assert do.change({"visitor": ANN, "run": run, "changes": {"train.lr": 0.003}}) == {} and store.run(run).status == "paused"
+    assert "model.norm" in do.change({"visitor": ANN, "run": run, "changes": {"model.norm": "rms"}})["refused"]
+    scheduler.resume(run)
+    until(lambda: store.run(run).step > at + 3)
+    scheduler.stop(run)
+    until(lambda: store.run(run).status == "stopped")
+    assert [changes for _, changes in store.run(run).plan] == [{"train.lr": 0.002}, {"train.lr": 0.003}]
+    marks = ask.curve({"visitor": ANN, "run": run})["marks"]
+    assert [words for _, words in marks] == ["lr 2e-3", "lr 3e-3"] and marks[1][0] == at
+    assert ask.settings({"visitor": ANN, "run": run})["changes"]["train.lr"] == 0.003
+
+
+def test_a_study_is_planned_trained_and_reported(do, ask, store):
+    asked = {"visitor": ANN, **SMALL, "seeds": 2, "budget": "flops"}
+    known = ask.arms(SMALL)
+    keys = [arm["key"] for arm in known["arms"] if arm["name"] in ("-position", "+MLP")]
+    planned = ask.plan({**asked, "arms": keys})
+    assert planned["problems"] == [] and planned["runs"] == 6 and planned["seconds"] > 0
+    assert any("steps instead of 40" in arm["note"] for arm in planned["arms"])
+    assert "at least one arm" in ask.plan({**asked, "arms": []})["problems"][0]
+    assert ask.plan({**asked, "arms": keys, "seeds": 99})["problems"]
+    study = do.ablate({**asked, "arms": keys})["study"]
+    until(lambda: not ask.study({"visitor": ANN, "study": study})["going"])
+    told = ask.study({"visitor": ANN, "study": study})
+    assert told["done"] == told["runs"] == 6 and {row["name"] for row in told["rows"]} == {"-position", "+MLP"}
+    assert all(row["pairs"] == 2 and row["low"] <= row["mean"] <= row["high"] and row["verdict"] for row in told["rows"])
+    assert "floating-point" in told["budget"] and told["base"]["curve"]["steps"] == [0, 20, 40]
+    listed = ask.studies({"visitor": ANN})["studies"]
+    assert (study, 6, 6, False) in {(s["id"], s["runs"], s["done"], s["going"]) for s in listed}
+    for ending, begins in (("html", "<!doctype html>"), ("md", "#")):
+        report = ask.report({"visitor": ANN, "study": study, "format": ending})
+        assert report["name"].endswith(ending) and report["text"].lower().startswith(begins) and "+MLP" in report["text"]
+    runs = told["rows"][0]["runs"] + told["base"]["runs"]
+    compared = ask.compare({"visitor": ANN, "runs": runs})
+    assert len(compared["runs"]) == 4 and any(row["path"] == "train.seed" for row in compared["rows"]) and compared["cautions"]
