@@ -74,7 +74,13 @@ def parser() -> argparse.ArgumentParser:
     fork = command("fork", "Go on from a step of a run as a new run, with the options you change.", "run", sections=everything)
     fork.add_argument("--at", type=int, metavar="STEP", help="a step whose checkpoint is kept (default: the last)")
     command("reproduce", "Train a run once more, with the changes made on its way, and from the same fork.", "run")
-    command("sample", "Draw text from a run.", "run", sections=("sample",))
+    command("sample", "Draw text from a run, or from a file that `export` wrote.", "run", sections=("sample",))
+    export = command("export", "Write a run's weights with its options and tokenizer as one file, or as a folder for transformers.", "run")
+    export.add_argument("--to", default="file", choices=("file", "transformers"), help="file: one that `import` and `sample` read "
+                        "(default); transformers: a folder that Hugging Face's transformers loads, for a GPT-2 or a Llama")
+    export.add_argument("--out", metavar="PATH", help="where to (default: named by the run)")
+    export.add_argument("--at", type=int, metavar="STEP", help="a step whose checkpoint is kept (default: the last)")
+    command("import", "Make a run of a file that `export` wrote: to sample it and, where its text is, to go on with it.", "file")
     command("eval", "A run's loss, bits per character and perplexity over its whole validation text.", "run")
     command("params", "Count a preset's parameters by component.", "preset", sections=("model", "data"))
     command("presets", "List the presets.")
@@ -93,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
 ARGUMENTS = {
     "preset": "a preset: its name or the beginning of it (06-residual, 06, llama); `presets` lists them",
     "study": "a study: its id or the beginning of it; `studies` lists them",
+    "file": "a file that `export` wrote",
     "run": "a run: its id or the beginning of it; `runs` lists them",
 }
 
@@ -149,10 +156,10 @@ def explain(path: str, option: Option) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 1 for a run that diverged, 2 for what cannot be done, 130 when stopped."""
     arguments = parser().parse_args(argv)
-    from gpt import commands
+    from gpt import commands, weight_commands
 
     try:
-        found = commands.COMMANDS.get(arguments.command)
+        found = {**commands.COMMANDS, **weight_commands.COMMANDS}.get(arguments.command)
         if not found:
             from gpt import study_commands
 

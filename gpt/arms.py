@@ -83,7 +83,7 @@ def pick(found: list[Arm], names: list[str]) -> list[Arm]:
     """The arms of these names. Raises ConfigError that lists what there is."""
     unknown = [name for name in names if name not in {arm.name for arm in found}]
     if unknown:
-        raise ConfigError([f"There is no arm {', '.join(map(repr, unknown))}: use any of {', '.join(repr(a.name) for a in found)}."])
+        raise ConfigError([f"There is no variant {', '.join(map(repr, unknown))}: use any of {', '.join(repr(a.name) for a in found)}."])
     return [arm for arm in found if arm.name in names]
 
 

@@ -137,12 +137,18 @@ def count(value: float | None) -> str:
 
 def called(run: StoredRun) -> str:
     """What a run is called in a list: as its owner says, else by its preset and what differs from that."""
-    return run.title or " ".join([run.preset.split("/")[-1], *run.labels]).strip() or run.id
+    return " ".join(_name(run)) or run.id
+
+
+def _name(run: StoredRun) -> list[str]:
+    """Its parts."""
+    titles = {preset.id: preset.title for preset in list_presets()}
+    return [run.title] if run.title else [titles.get(run.preset, run.preset.split("/")[-1]), *run.labels]
 
 
 def names(runs: Sequence[StoredRun]) -> list[str]:
     """What runs are called beside each other: without the words that all of them share."""
-    words = [[run.title] if run.title else [run.preset.split("/")[-1], *run.labels] for run in runs]
+    words = [_name(run) for run in runs]
     shared = set.intersection(*map(set, words)) if len(runs) > 1 else set()
     return [" ".join(word for word in said if word not in shared) or called(run) for run, said in zip(runs, words, strict=True)]
 

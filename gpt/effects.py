@@ -54,7 +54,7 @@ class Effect:
     high: float | None
     diverged: int  # seeds in which the arm's loss is no number and the base's is
     parameters: int | None  # how many more than the base has
-    seconds: float | None  # of training, relative to the base: -0.12 is 12 % less
+    seconds: float | None  # of training, the least, relative to the base: -0.12 is 12 % less
     loss: float | None  # of the arm, the mean over its seeds
     verdict: str
     clear: bool  # the interval excludes 0, or the arm diverges with every seed; one that diverges is never clearly better
@@ -81,8 +81,11 @@ def effect(planned: Planned, base: Sequence[Outcome], arm: Sequence[Outcome]) ->
 
 
 def slower(pairs: Sequence[tuple[Outcome, Outcome]]) -> float | None:
-    """The arm's training seconds relative to the base's, less 1; None where they are not known."""
-    base, arm = (sum(outcome.seconds for outcome in side) for side in zip(*pairs)) if pairs else (0.0, 0.0)
+    """The arm's training seconds relative to the base's, less 1; None where they are not known.
+
+    The shortest of each: what else the machine does only adds.
+    """
+    base, arm = (min(outcome.seconds for outcome in side) for side in zip(*pairs)) if pairs else (0.0, 0.0)
     ratio = arm / base if base > 0 and arm > 0 else math.nan
     return ratio - 1 if math.isfinite(ratio) else None
 

@@ -480,13 +480,17 @@ PARTS = {"embed": "embedding", "table": "embedding", "position": "position", "at
 NORM_NAMES = {"before", "out", "after", "final_norm", "q_norm", "k_norm"}
 
 
+def part_of(path: str) -> str:
+    """The component that a parameter belongs to."""
+    words = path.split(".")
+    return "norm" if NORM_NAMES & set(words) else next(PARTS[word] for word in words if word in PARTS)
+
+
 def count_parameters(cfg: ModelConfig, vocab_size: int) -> dict[str, int]:
     """Parameters by component, and their "total"; counted on a model without memory. A tied head counts as embedding."""
     with torch.device("meta"):
         model = ARCHITECTURES[cfg.architecture](cfg, vocab_size)
     counts = dict.fromkeys(["embedding", "position", "attention", "mlp", "norm", "head"], 0)
     for path, parameter in model.named_parameters():
-        words = path.split(".")
-        part = "norm" if NORM_NAMES & set(words) else next(PARTS[word] for word in words if word in PARTS)
-        counts[part] += parameter.numel()
+        counts[part_of(path)] += parameter.numel()
     return counts | {"total": sum(counts.values())}

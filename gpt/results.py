@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from gpt.config import RunConfig
 from gpt.effects import Effect, Outcome, caution, effect, ranked
 from gpt.events import Eval
-from gpt.options import walk
+from gpt.options import get, replace, walk
+from gpt.presets import Preset, named
 from gpt.records import StoredRun, StoredStudy
 from gpt.store import ACTIVE, RunStore
 from gpt.study import BUDGETS, Study
@@ -22,6 +23,13 @@ def create(store: RunStore, study: Study, *, owner: str, preset: str, title: str
         labels = [study.arms[arm].name, *[f"seed {seed}"] * (len(study.seeds) > 1)]
         runs.append(store.create(config, owner=owner, preset=preset, study=id, arm=arm, part=study.arms[arm].part, labels=labels))
     return id, runs
+
+
+def title_of(preset: Preset, config: RunConfig, path: str) -> str:
+    """What a study of `config` is called; how long it trains goes without saying."""
+    plain = replace(config, {name: get(preset.config, name) for name in ("train.steps", "train.eval_every", "train.warmup")})
+    what = dict(walk(RunConfig))[path].label if path else "what each part is worth"
+    return f"{' '.join([preset.title, *named(plain, preset.config)['labels']])}: {what}"
 
 
 @dataclass(frozen=True)

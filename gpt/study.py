@@ -212,14 +212,14 @@ def _too_many(config: RunConfig, arms: int, seeds: int) -> list[str]:
     """What is wrong with the numbers of arms, the base included, and of seeds."""
     wrong = []
     if arms < 2:
-        wrong.append("There is nothing to compare with the base: choose at least one arm.")
+        wrong.append("There is nothing to compare with the base: choose at least one variant.")
     if arms > MOST_ARMS:
-        wrong.append(f"{arms:,} arms, the base included: choose at most {MOST_ARMS}.")
+        wrong.append(f"{arms:,} variants, the base included: choose at most {MOST_ARMS}.")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= MOST_SEEDS:
         return [*wrong, f"seeds = {seeds!r}: use a whole number from 1 to {MOST_SEEDS}."]
     if arms * seeds > MOST_RUNS:
-        wrong.append(f"{arms:,} arms with {seeds} seeds are {arms * seeds:,} runs, and {MOST_RUNS} can be: "
-                     f"use at most {max(1, MOST_RUNS // arms)} seeds or {MOST_RUNS // seeds} arms.")
+        wrong.append(f"{arms:,} variants with {seeds} seeds are {arms * seeds:,} runs, and {MOST_RUNS} can be: "
+                     f"use at most {max(1, MOST_RUNS // arms)} seeds or {MOST_RUNS // seeds} variants.")
     if config.train.seed + seeds - 1 > (most := int(options(TrainConfig)["seed"].high)):
         wrong.append(f"train.seed = {config.train.seed} is followed by no {seeds - 1} others: use at most {most - (seeds - 1)}.")
     return wrong

@@ -11,7 +11,7 @@ from gpt.commands import OWNER, Changes, configure, record
 from gpt.config import RunConfig
 from gpt.options import Refusal, walk
 from gpt.presets import Preset, load, named
-from gpt.results import Results, create, results
+from gpt.results import Results, create, results, title_of
 from gpt.store import RunStore
 from gpt.study import plan, seconds
 
@@ -27,7 +27,7 @@ def ablate(arguments: Namespace, changes: Changes) -> int:
     config = configure(preset.config, changes)
     found = candidates(config)
     chosen = found if arguments.all else pick(found, arguments.only) if arguments.only else usual(found)
-    return begin(arguments, preset, config, chosen, "what each part is worth")
+    return begin(arguments, preset, config, chosen)
 
 
 def sweep_command(arguments: Namespace, changes: Changes) -> int:
@@ -36,10 +36,10 @@ def sweep_command(arguments: Namespace, changes: Changes) -> int:
     if path not in known:
         sweep(config, path, [])  # says that there is none
     values = [known[path].parse(value) for value in arguments.values]
-    return begin(arguments, preset, config, sweep(config, path, values), known[path].label, path)
+    return begin(arguments, preset, config, sweep(config, path, values), path)
 
 
-def begin(arguments: Namespace, preset: Preset, config: RunConfig, arms: list[Arm], what: str, path: str = "") -> int:
+def begin(arguments: Namespace, preset: Preset, config: RunConfig, arms: list[Arm], path: str = "") -> int:
     """Store a study, train it, and print what it found."""
     from gpt.data import load as load_text
     from gpt.device import prepare
@@ -47,9 +47,9 @@ def begin(arguments: Namespace, preset: Preset, config: RunConfig, arms: list[Ar
     prepare()
     vocab_size = load_text(config.data, config.model.block_size).tokenizer.vocab_size
     study = plan(config, arms, arguments.budget, arguments.seeds, vocab_size, path)
-    store, title = RunStore(), f"{' '.join([preset.title, *named(config, preset.config)['labels']])}: {what}"
-    id, _ = create(store, study, owner=OWNER, preset=preset.id, title=title)
-    print(f"study {id}: {len(study.arms)} arms x {len(study.seeds)} seeds, about {seconds(study):,.0f} s", flush=True)
+    store = RunStore()
+    id, _ = create(store, study, owner=OWNER, preset=preset.id, title=title_of(preset, config, path))
+    print(f"study {id}: {len(study.arms)} variants x {len(study.seeds)} seeds, about {seconds(study):,.0f} s", flush=True)
     return go_on(store, id)
 
 

@@ -42,6 +42,7 @@ class Actions:
     fork: Action
     change: Action
     train: Action
+    stop: Action
     extend: Action
 
 
@@ -98,13 +99,18 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         preset, config = form.config_of(asked)
         return {"run": scheduler.submit(config, owner=owner(asked), preset=preset.id, **named(config, preset.config))}
 
+    def stop(asked: Any) -> Answer:
+        run = one(store, asked)
+        scheduler.stop(run.id)
+        return {"run": run.id}
+
     def extend(asked: Any) -> Answer:
         run = one(store, asked)
         scheduler.extend(run.id, whole(asked, "steps", 1, low=1, high=MOST_STEPS))
         return {"run": run.id}
 
     known = dict(rename=rename, tag=tag, delete=delete, restore=restore, ablate=ablate, delete_study=delete_study, fork=fork,
-                 change=change, train=train, extend=extend)
+                 change=change, train=train, stop=stop, extend=extend)
     return Actions(**{name: refusable(action) for name, action in known.items()})
 
 

@@ -11,9 +11,9 @@ from gpt.changes import in_words
 from gpt.config import RunConfig
 from gpt.events import Changed, Eval, Forked, Sample
 from gpt.options import ConfigError, Refusal, get, walk
-from gpt.presets import Preset, following, named
+from gpt.presets import Preset, following
 from gpt.records import StoredRun, StoredStudy
-from gpt.results import ArmResult, Results, curves, results
+from gpt.results import ArmResult, Results, curves, results, title_of
 from gpt.store import ACTIVE, RunStore, UnknownRun
 from gpt.study import BUDGETS, MOST_RUNS, MOST_SEEDS, Study
 from playground import form, plots
@@ -85,7 +85,11 @@ def carried(fork: Forked) -> str:
     """What a fork took over, in words."""
     if not fork.fresh:
         return "All weights were carried over."
-    return f"Carried over: {len(fork.carried)} kinds of weights. New: {', '.join(fork.fresh)}."
+    from gpt.model import part_of
+
+    kept, new = ({part_of(name) for name in names} for names in (fork.carried, fork.fresh))
+    partly = [f"a part of the {part}" if part in kept else f"the {part}" for part in sorted(new)]
+    return f"New: {' and '.join(partly)}. All other weights were carried over."
 
 
 def history_of(store: RunStore, run: StoredRun) -> Any:
@@ -105,7 +109,7 @@ def one_before(store: RunStore, run: StoredRun) -> StoredRun | None:
     """The visitor's run before this one that has ended, studies aside."""
     known = store.runs(run.owner, LATEST)
     return next((other for other in known if other.created < run.created and other.study is None and works(other)
-                 and other.status in ("finished", "stopped") and other.vocab_size is not None), None)
+                 and other.status in ("finished", "stopped", "diverged") and other.vocab_size is not None), None)
 
 
 def report(store: RunStore, asked: Any) -> Answer:
@@ -170,8 +174,7 @@ def study_of(asked: Any) -> tuple[Preset, Study, str]:
         keys = told.get("arms") if isinstance(told.get("arms"), list) else []
         chosen = [arm for arm in candidates(config) if arm.key in keys]
     study = studying.plan(config, chosen, budget, whole(asked, "seeds", 1), reading(config)["vocab_size"], path)
-    what = dict(walk(RunConfig))[path].label if path else "what each part is worth"
-    return preset, study, f"{' '.join([preset.title, *named(config, preset.config)['labels']])}: {what}"
+    return preset, study, title_of(preset, config, path)
 
 
 def study_of_visitor(store: RunStore, asked: Any) -> StoredStudy | None:
@@ -186,6 +189,8 @@ def studies(store: RunStore, asked: Any) -> Answer:
     listed = []
     for stored in store.studies(visitor) if visitor else []:
         about, runs = Study.from_json(stored.about), store.runs(study=stored.id)
+        if not runs:  # all deleted
+            continue
         listed.append({
             "id": stored.id, "title": stored.title, "kind": about.kind, "budget": about.budget, "seeds": len(about.seeds),
             "arms": len(about.arms), "runs": len(runs), "done": sum(run.status in ("finished", "diverged") for run in runs),
@@ -225,7 +230,7 @@ def arm_row(store: RunStore, arm: ArmResult, planned: Any, preset: Preset | None
     thinned = [[real(loss) for loss in values] for values in (mean, low, high)]
     sizes = [run.parameters for run in arm.runs if run.parameters]
     told = asdict(arm.effect)
-    told["seconds"] = told["seconds"] if arm.effect.kind != "base" else mean_seconds(arm)
+    told["seconds"] = told["seconds"] if arm.effect.kind != "base" else least_seconds(arm)
     told["parameters"] = told["parameters"] if arm.effect.kind != "base" else (sizes[0] if sizes else None)
     return {**told, "runs": [run.id for run in arm.runs], "status": arm.status,
             "changes": form.value_of(planned.config, preset)["changes"] if preset else {},
@@ -233,9 +238,9 @@ def arm_row(store: RunStore, arm: ArmResult, planned: Any, preset: Preset | None
                       "seeds": [[[step, real(loss)] for step, loss in curve] for curve in each]}}
 
 
-def mean_seconds(arm: ArmResult) -> float | None:
-    done = [run.seconds for run in arm.runs if run.status == "finished"]
-    return sum(done) / len(done) if done else None
+def least_seconds(arm: ArmResult) -> float | None:
+    """Of training, in the seed least disturbed."""
+    return min((run.seconds for run in arm.runs if run.status == "finished"), default=None)
 
 
 def left(found: Results) -> float | None:

@@ -70,7 +70,7 @@ def test_every_action_answers_any_json_and_does_nothing_for_it(do, store, name, 
 def test_nobody_acts_on_the_runs_of_another(do, ask, store):
     run = finished(do, store)
     study = do.ablate({"visitor": ANN, **SMALL, "arms": ["model.position='none'"], "seeds": 1, "budget": "steps"})
-    for name, more in {"rename": {"name": "x"}, "tag": {"tags": ["x"]}, "delete": {"runs": [run]}, "fork": {"step": 20, **SMALL},
+    for name, more in {"rename": {"name": "x"}, "stop": {}, "tag": {"tags": ["x"]}, "delete": {"runs": [run]}, "fork": {"step": 20, **SMALL},
                        "change": {"changes": {"train.lr": 0.1}}, "extend": {"steps": 5}, "delete_study": study}.items():
         assert "gone" in getattr(do, name)({"visitor": BOB, "run": run, **more})["refused"], name
     do.delete({"visitor": ANN, "runs": [run]})
@@ -173,7 +173,7 @@ def test_a_study_is_planned_trained_and_reported(do, ask, store):
     planned = ask.plan({**asked, "arms": keys})
     assert planned["problems"] == [] and planned["runs"] == 6 and planned["seconds"] > 0
     assert any("steps instead of 40" in arm["note"] for arm in planned["arms"])
-    assert "at least one arm" in ask.plan({**asked, "arms": []})["problems"][0]
+    assert "at least one variant" in ask.plan({**asked, "arms": []})["problems"][0]
     assert ask.plan({**asked, "arms": keys, "seeds": 99})["problems"]
     study = do.ablate({**asked, "arms": keys})["study"]
     until(lambda: not ask.study({"visitor": ANN, "study": study})["going"])

@@ -46,7 +46,7 @@ def test_the_card_of_a_run_that_stands_alone():
         "It ended at 2.000 nats a character, 0.390 below what counting pairs of letters gives.")
     assert "gives" in card(ended(3.0), None, "").happened and card(ended(2.0), None, "").changed == []
     assert "has no loss to compare with" in card(ended(2.0), ended(None, status="diverged"), "").happened
-    assert card(ended(None, evals=[]), ended(2.0), "08").happened == "There was no check yet: there is nothing to compare."
+    assert card(ended(None, evals=[]), ended(2.0), "08").happened == "The loss was not checked: there is nothing to compare."
 
 
 def test_losses_of_one_kind_are_compared():
@@ -88,8 +88,11 @@ def test_differences_of_a_seed_s_size_ask_for_more_seeds():
 
 
 def test_what_went_wrong_is_mended_first():
+    risen = ended(254.0, preset("09", lr=1.0), val=lambda share: 4.2 + 250 * min(share, 0.1))
+    assert card(risen, ended(2.0), "08").happened == "The loss ran away: there is nothing to compare."
+    assert "has no loss to compare with" in card(ended(2.0), risen, "08").happened
     broken = card(ended(None, preset("09", lr=1.0), status="diverged"), ended(2.0), "08", "ladder/10-dropout")
     assert "stopped being a number" in broken.happened and actions(broken) == ["train", "preset"]
     assert broken.next[0].fix == {"train.lr": 1e-3}
-    stuck = card(history(preset("05", n_layer=12), val=letters), None, "")
+    stuck = card(history(preset("05"), val=letters), None, "")
     assert actions(stuck) == ["train"] and stuck.next[0].label == "Train with residual"

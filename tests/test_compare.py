@@ -137,8 +137,8 @@ def test_the_best_check_is_a_number(store):
 
 def test_runs_are_called_by_their_owners_or_by_what_differs(store):
     first, second = runs(store, {"model.norm": "rms", "train.seed": 2}, {"train.seed": 2})
-    assert called(first) == "06-residual RMSNorm seed 2"
-    assert names([first, second]) == ["RMSNorm", "06-residual seed 2"] and names([first]) == [called(first)]
+    assert called(first) == "Residual RMSNorm seed 2"
+    assert names([first, second]) == ["RMSNorm", "Residual seed 2"] and names([first]) == [called(first)]
     store.describe(first.id, title="Mine")
     assert called(store.run(first.id)) == "Mine" and names([store.run(first.id), second])[1] == called(second)
 
@@ -174,7 +174,7 @@ def test_the_same_text_under_two_versions_of_its_name_is_two_texts(store):
 
 def test_a_run_that_has_not_begun_has_the_text_of_its_dataset(store):
     mine, waiting = store.run(new(store)), store.run(store.create(load(PRESET).config, owner="me", preset=PRESET))
-    assert comparable([mine, waiting]) == ["Not finished (06-residual: queued at step 0 of 10,000)."]
+    assert comparable([mine, waiting]) == ["Not finished (Residual: queued at step 0 of 10,000)."]
 
 
 def test_machines_and_versions_are_cautions(store):

@@ -144,7 +144,8 @@ def letters(share: float) -> float:
 
 
 @pytest.mark.parametrize("name, changes, label", [
-    ("05", {"n_layer": 12}, "residual"), ("gpt2", {"residual_mlp": False}, "MLP residual"),
+    ("05", {}, "Train with residual"), ("05", {"n_layer": 12}, "residual and LayerNorm"),
+    ("gpt2", {"residual_mlp": False}, "MLP residual"),
     ("gpt2", {"residual_attn": False, "init": "zero", "n_layer": 1}, "attention residual"),
     ("gpt2", {"norm_place": "post", "warmup": 0}, "pre-LN"), ("09", {"lr": 0.1}, "lr 1e-3"), ("09", {"lr": 1e-5}, "lr 1e-3"),
     ("09", {"optimizer": "lion", "lr": 1e-5}, "lr 3e-4"), ("09", {"optimizer": "sgd", "lr": 1e-4}, "lr 0.05"),

@@ -363,7 +363,7 @@ def test_everything_wrong_with_a_plan_is_said_at_once():
     for arms, seeds, parts in [
         ([], 1, ["nothing to compare"]), ([], 0, ["nothing to compare", "seeds = 0: use a whole number from 1 to 10"]),
         (candidates(base), 10, ["choose at most 24", f"runs, and {MOST_RUNS} can be", "use at most 2147483638"]),
-        (candidates(base)[:20], 10, ["21 arms with 10 seeds are 210 runs, and 120 can be: use at most 5 seeds or 12 arms"]),
+        (candidates(base)[:20], 10, ["21 variants with 10 seeds are 210 runs, and 120 can be: use at most 5 seeds or 12 variants"]),
         (candidates(base)[:2], True, ["seeds = True"]), (candidates(base)[:2], 2.0, ["seeds = 2.0"]),
     ]:
         with pytest.raises(ConfigError) as error:

@@ -55,7 +55,6 @@ spellcheck="false" placeholder="add a value" aria-describedby="sweep-help"></div
 STUDIES = """
 <section class="card" id="studies-card" aria-label="Studies"><h2>Studies <span class="hint-right"></span></h2>
 <div class="chips" role="group" aria-label="Your studies"></div>
-<p class="undo" role="status" hidden></p>
 <div class="none"><svg class="ghost" viewBox="0 0 320 112" aria-hidden="true"></svg><div>
 <p><b>Which part matters, and is it more than chance?</b></p>
 <p>A study trains the present model and variants of it, each with a part taken away, added or swapped, on the same batches

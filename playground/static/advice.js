@@ -1,7 +1,7 @@
 // What the page does when advice is taken: trains a run again with something changed, trains on, or takes the next step.
 
 import { act, ask } from "./ask.js";
-import { attach, refreshRuns, session } from "./session.js";
+import { GOING, attach, refreshRuns, session } from "./session.js";
 import { emit, form, load, loadStep, set } from "./state.js";
 
 export function follow({ action, fix, preset }, run) {
@@ -13,6 +13,7 @@ export function follow({ action, fix, preset }, run) {
 // Trains what `run` trained, but for `fix`, which the form then says, too.
 export async function again(run, fix) {
   if (!await recall(run)) return;
+  if (GOING.includes(run.status)) await act("stop", { visitor: session.visitor, run: run.id }); // they would share the machine
   set(fix);
   await shown(act("train", { visitor: session.visitor, preset: form.preset.id, changes: form.changes }));
 }
@@ -31,7 +32,7 @@ async function ablate(run) {
 function next(preset) {
   loadStep(preset);
   emit("step");
-  document.getElementById("ladder").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  document.getElementById("ladder").scrollIntoView({ block: "nearest" });
 }
 
 // Puts a run's options into the form; whether they are there.

@@ -103,7 +103,7 @@ class Card {
     const row = this.said.previous && known(this.said.previous), box = this.find(".against");
     if (this.find(".told").hidden) return;
     if (row) box.replaceChildren(element("span", "", "against"), link(title(row), row.id));
-    else box.textContent = this.said.previous ? "" : "the first run: nothing to compare with";
+    else box.textContent = this.said.previous ? "" : "no earlier run to compare with";
   }
 
   // Where it came from, and what was changed on the way.

@@ -4,10 +4,10 @@ import { ask } from "./ask.js";
 import { element, on, show } from "./state.js";
 import { bring } from "./motion.js";
 import { session } from "./session.js";
-import { compare, compared } from "./selection.js";
+import { compare, compared, look } from "./selection.js";
+import { swatch } from "./overlay.js";
 import { reportButtons } from "./report.js";
 import { minus, signed } from "./study_words.js";
-import { swatch } from "./swatch.js";
 import { Together } from "./writing_together.js";
 
 const FEWEST = 2, MOST = 8; // runs side by side
@@ -105,7 +105,7 @@ class Differences {
     const cell = element("th"), name = element("span", "run-name", minus(run.name)), acts = element("span", "run-acts");
     cell.scope = "col";
     const status = run.status === "finished" ? "" : run.status, refer = () => { this.reference = run.id; this.said = ""; this.refresh(); };
-    cell.append(swatch(this.listed(run.id)), name, element("small", "", status), acts);
+    cell.append(swatch(look(run)), name, element("small", "", status), acts);
     acts.append(place ? quiet("as reference", `Compare against ${run.name}`, refer) : element("span", "", "reference"));
     acts.append(quiet("×", `Take ${run.name} out`, () => compare([{ id: run.id }], false)));
     return cell;

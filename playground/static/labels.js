@@ -48,7 +48,8 @@ function annotation({ text, strong, colour: own, atEdge, dataX, dataY, dy }, col
   return {
     xref: atEdge ? "paper" : "x", x: atEdge ? 1 : dataX, yref: "y", y: dataY, xanchor: "left", yanchor: "middle",
     xshift: 7, yshift: -dy, showarrow: false, text: strong ? `<b>${plain(text)}</b>` : plain(text),
-    font: { size: 12, color: colour(own || (strong ? "--ink" : "--mut")) }, bgcolor: atEdge ? "" : colour("--veil"), borderpad: 1,
+    font: { size: 12, color: colour(own || (strong ? "--ink" : "--mut")) }, bgcolor: atEdge ? "" : colour("--veil"),
+    borderpad: 1,
   };
 }
 

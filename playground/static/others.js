@@ -39,7 +39,8 @@ export class Others {
     return this.chosen().filter((run) => this.curves.has(run.id)).map((run, i) => {
       const curve = this.curves.get(run.id), { steps, loss } = curve;
       const smooth = smoothed(steps, loss, spanOf(ticked ? smoothing : SMOOTHING, run.total || run.step));
-      return { ...curve, run, smooth, place: i, ticked, ...(ticked ? look(run) : { colour: run.colour ? `--c-${run.colour}` : "" }) };
+      const style = ticked ? look(run) : { colour: run.colour ? `--c-${run.colour}` : "" };
+      return { ...curve, run, smooth, place: i, ticked, ...style };
     });
   }
 

@@ -95,9 +95,10 @@ export class Crosshair {
     const { _size: size, xaxis, yaxis } = this.axes, left = size.l + xaxis.d2p(this.x);
     const found = this.read().map((line) => ({ ...line, top: size.t + yaxis.d2p(line.value) }));
     const seen = found.filter(({ top }) => top >= size.t - 2 && top <= size.t + size.h + 2);
-    const near = this.y == null ? null : seen.reduce((best, line) => (!best || this.far(line) < this.far(best) ? line : best), null);
+    const near = this.y == null ? null : [...seen].sort((a, b) => this.far(a) - this.far(b))[0];
     this.svg.replaceChildren(make("line", { x1: left, x2: left, y1: size.t, y2: size.t + size.h }),
-      ...seen.map((line) => make("circle", { cx: left, cy: line.top, r: line === near ? 5 : 3.5, style: `stroke: var(${line.colour})` })));
+      ...seen.map((line) => make("circle", {
+        cx: left, cy: line.top, r: line === near ? 5 : 3.5, style: `stroke: var(${line.colour})` })));
     this.fill(found, near);
     this.layer.hidden = false;
     const right = left > size.l + size.w / 2, room = right ? left - 14 : size.l + size.w + size.r - left - 14;

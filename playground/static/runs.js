@@ -8,7 +8,9 @@ const LISTED = 16;
 
 export function bindRuns(root, chart) {
   const { view } = chart;
-  for (const [name, chosen] of [["x-axis", view.unit], ["of", view.of]]) root.querySelector(`input[name=${name}][value=${chosen}]`).checked = true;
+  for (const [name, chosen] of [["x-axis", view.unit], ["of", view.of]]) {
+    root.querySelector(`input[name=${name}][value=${chosen}]`).checked = true;
+  }
   root.querySelector("#log-x").checked = view.logX;
   root.querySelector("#log-y").checked = view.logY;
   const smoothing = root.querySelector("#smoothing");
@@ -66,9 +68,10 @@ async function saveTable() {
 // On the page's own paper, at twice the size.
 async function savePicture(chart) {
   const { plot } = chart, { width, height } = plot._fullLayout;
-  const unit = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom", yshift: 6, xshift: -40, showarrow: false,
-    text: `${chart.view.of} loss, nats a token`, font: { size: 12, color: chart.colour("--mut") } };
-  const layout = { ...plot.layout, annotations: [unit, ...plot.layout.annotations], paper_bgcolor: chart.colour("--card"), plot_bgcolor: chart.colour("--card") };
+  const paper = chart.colour("--card"), unit = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom",
+    yshift: 6, xshift: -40, showarrow: false, text: `${chart.view.of} loss, nats a token`,
+    font: { size: 12, color: chart.colour("--mut") } };
+  const layout = { ...plot.layout, annotations: [unit, ...plot.layout.annotations], paper_bgcolor: paper, plot_bgcolor: paper };
   const picture = await Plotly.toImage({ data: plot.data, layout }, { format: "png", width, height, scale: 2 });
   download(fileName("png"), picture);
 }

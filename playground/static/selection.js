@@ -1,5 +1,6 @@
 // Which runs are compared, which of them are drawn, and how each looks: remembered in this browser.
 
+import { session } from "./session.js";
 import { emit, on, recall, remember } from "./state.js";
 
 const KEY = "gpt-playground-compared", LOOKS = "gpt-playground-looks";
@@ -72,8 +73,10 @@ on("runs", ({ runs }) => { // deleted ones are no longer compared
 
 // Looks -------------------------------------------------------------------------------------------------------------
 
-// A run's colour, as the name of a variable of the page, and its dashes as Plotly and SVG write them.
+// A run's colour, as the name of a variable of the page, and its dashes as Plotly and SVG write them. The shown one is
+// drawn in front, in the page's accent.
 export function look(run) {
+  if (session.shown?.id === run.id) return { colour: "--acc", dash: "solid" };
   if (!looks.has(run.id)) settle(run);
   const [colour, dash] = looks.get(run.id);
   return { colour, dash: DASHES[dash] };

@@ -15,8 +15,8 @@ export function points({ run }, steps, seconds, { unit, logX }) {
 
 // The curve that is looked at, as {steps, seconds, y}.
 function curve({ steps, smooth, seconds, evals }, { of }) {
-  return of === "validation" ? { steps: evals.map((e) => e[0]), seconds: evals.map((e) => e[2]), y: evals.map((e) => e[1]) }
-    : { steps, seconds, y: smooth };
+  if (of === "training") return { steps, seconds, y: smooth };
+  return { steps: evals.map((e) => e[0]), seconds: evals.map((e) => e[2]), y: evals.map((e) => e[1]) };
 }
 
 // A curve's own points {x, y}, and those from before it was forked, or null. They share one.
@@ -34,13 +34,14 @@ function at(line, step, view) {
 
 // Where runs began that were forked from others.
 export function branches(lines, view) {
-  const found = lines.filter(({ run }) => run.forked_at).map((line) => { const { own } = parts(line, view); return { x: own.x[0], y: own.y[0] }; });
-  return { x: found.map((p) => p.x ?? null), y: found.map((p) => p.y ?? null) };
+  const first = lines.filter(({ run }) => run.forked_at).map((line) => parts(line, view).own);
+  return { x: first.map(({ x }) => x[0] ?? null), y: first.map(({ y }) => y[0] ?? null) };
 }
 
 // What happened on the way: [{x, y, words, colour, dash, forked}]. Where a run was forked it has a dot already.
 export function changes(lines, view) {
-  return lines.flatMap((line) => line.marks.map(([step, words]) => ({ ...at(line, Math.max(step, 1), view), words, colour: line.colour, dash: line.dash, forked: step === line.run.forked_at })))
+  return lines.flatMap((line) => line.marks.map(([step, words]) => ({ ...at(line, Math.max(step, 1), view), words,
+    colour: line.colour, dash: line.dash, forked: step === line.run.forked_at })))
     .filter(({ x, y }) => x != null && y != null);
 }
 
@@ -81,8 +82,10 @@ export function labels(lines, about) {
     const { own } = parts(line, about), last = own.y.findLastIndex((loss) => loss != null), y = own.y[last];
     if (!line.strong) { add(own.x[last], y, named(line, about.beside, about.among), { colour: line.colour }); continue; }
     add(own.x[last], y, `${named(line, about.beside, about.among)} ${y?.toFixed(2)}`, { strong: true });
-    const check = line.evals.length > 1 && line.evals.at(-1), near = check && line.steps.at(-1) - check[0] < about.total * LATEST;
-    if (near && !held && !about.among) add(points(line, [check[0]], [check[2]], about)[0], check[1], `held out ${check[1]?.toFixed(2)}`);
+    const check = line.evals.length > 1 && line.evals.at(-1);
+    const near = check && line.steps.at(-1) - check[0] < about.total * LATEST;
+    if (!near || held || about.among) continue;
+    add(points(line, [check[0]], [check[2]], about)[0], check[1], `held out ${check[1]?.toFixed(2)}`);
   }
   for (const [text, loss] of about.references) add(1, loss, text, { atEdge: true });
   const { x: [x], y: [y] } = about.published; // curves fall: to the right of the first point there is room

@@ -7,6 +7,7 @@ import { refreshRuns, session } from "./session.js";
 import { make } from "./svg.js";
 import { StudyView } from "./study.js";
 import { minus } from "./study_words.js";
+import { offerUndo, say } from "./toast.js";
 
 const KEY = "gpt-playground-study";
 const GOING_MS = 1500, RESTING_MS = 15000, AWAY_MS = 4000;
@@ -103,25 +104,15 @@ class Studies {
   async remove(study) {
     const { runs, refused } = await act("delete_study", { visitor: session.visitor, study: study.id });
     if (refused) { this.view.tell(refused); return; }
-    this.offerUndo(study, runs || []);
-    this.all = this.all.filter(({ id }) => id !== study.id);
-    this.choose(this.all[0]?.id ?? null);
-    refreshRuns();
-  }
-
-  offerUndo(study, runs) {
-    const line = this.find(".undo"), undo = element("button", "", "Undo");
-    undo.type = "button";
-    undo.addEventListener("click", async () => {
-      const { refused } = await act("restore", { visitor: session.visitor, runs });
-      if (refused) { line.replaceChildren(refused); return; }
-      line.hidden = true;
+    offerUndo(`“${minus(study.title)}” and its ${runs.length} runs are deleted.`, async () => {
+      const { refused: why } = await act("restore", { visitor: session.visitor, runs });
+      if (why) { say(why); return; }
       refreshRuns();
       this.choose(study.id);
     });
-    line.replaceChildren(`“${minus(study.title)}” and its ${runs.length} runs are deleted. `, undo);
-    line.hidden = false;
-    undo.focus({ preventScroll: true });
+    this.all = this.all.filter(({ id }) => id !== study.id);
+    this.choose(this.all[0]?.id ?? null);
+    refreshRuns();
   }
 }
 

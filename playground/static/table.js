@@ -13,6 +13,7 @@ import { Windowed } from "./window.js";
 
 const KEY = "gpt-playground-table";
 const TALL = 38, TALL_NARROW = 58; // px of a row, as in compare.css
+const NO_RUNS = "No runs yet: each one you train becomes a row here, to be laid over the others in the chart. ";
 const narrow = matchMedia("(max-width: 780px)");
 
 export function mount(root) { new Table(root); }
@@ -29,7 +30,8 @@ class Table {
     this.pointed = null;
     this.body = this.find(".grid-body");
     this.list = new Windowed(this.body, this.find(".grid-space"), {
-      kind: (item) => (item.runs ? "group" : "run"), paint: (item, row) => paint(item, row, this.about()), height: () => (narrow.matches ? TALL_NARROW : TALL),
+      kind: (item) => (item.runs ? "group" : "run"), paint: (item, row) => paint(item, row, this.about()),
+      height: () => (narrow.matches ? TALL_NARROW : TALL),
       keep: (key) => document.activeElement?.closest?.(".grid-row")?.dataset.key === key,
     });
     this.bindHead();
@@ -47,7 +49,8 @@ class Table {
 
   get filter() { return this.find("#runs-filter").value; }
   about() {
-    return { current: this.current, isOpen: (study) => this.isOpen(study), studyName: (study) => this.studies.get(study) || "A study" };
+    const studyName = (study) => this.studies.get(study) || "A study";
+    return { current: this.current, isOpen: (study) => this.isOpen(study), studyName };
   }
 
   // Whoever filters wants to see what is found, in studies, too.
@@ -55,14 +58,16 @@ class Table {
 
   refresh() {
     if (document.body.dataset.view !== "compare") return; // out of sight
-    const { runs } = session, found = filtered(runs, this.filter), items = grouped(sorted(found, this.sort), (study) => this.isOpen(study));
+    const { runs } = session, found = filtered(runs, this.filter);
+    const items = grouped(sorted(found, this.sort), (study) => this.isOpen(study));
     this.listed = items.filter(({ run }) => run).map(({ run }) => run);
     if (!items.some(({ key }) => key === this.current)) this.current = items[0]?.key ?? null;
     this.list.set(items);
     this.find(".grid").setAttribute("aria-rowcount", items.length + 1);
     this.find(".grid").hidden = !items.length;
-    this.find(".grid").classList.toggle("scrolls", this.body.scrollHeight > this.body.clientHeight);
-    this.find("#runs-count").textContent = !runs.length ? "" : found.length < runs.length ? `${number(found.length)} of ${number(runs.length)}` : number(runs.length);
+    this.find(".grid").style.setProperty("--bar", `${this.body.offsetWidth - this.body.clientWidth}px`); // of scrolling
+    const all = number(runs.length), some = `${number(found.length)} of ${all}`;
+    this.find("#runs-count").textContent = !runs.length ? "" : found.length < runs.length ? some : all;
     this.find(".filter").hidden = !runs.length;
     this.paintEmpty(runs.length, items.length);
     this.paintHead();
@@ -76,7 +81,7 @@ class Table {
     const back = element("button", "", all ? "Show all" : "Train one");
     back.type = "button";
     back.addEventListener("click", () => (all ? this.search("") : emit("open-view", "train")));
-    empty.replaceChildren(all ? `None of your ${number(all)} runs matches “${this.filter.trim()}”. ` : "No runs yet: each one you train becomes a row here, to be laid over the others in the chart. ", back);
+    empty.replaceChildren(all ? `None of your ${number(all)} runs matches “${this.filter.trim()}”. ` : NO_RUNS, back);
   }
 
   search(words) {
@@ -131,8 +136,9 @@ class Table {
   }
 
   paintBulk() {
-    const ticked = compared(), listed = new Set(this.listed.map(({ id }) => id)), away = ticked.filter((id) => !listed.has(id)).length;
-    const words = ticked.length ? `${ticked.length} ticked${away ? `, ${away === ticked.length ? "none" : `${ticked.length - away}`} in this list` : ""}`
+    const ticked = compared(), listed = new Set(this.listed.map(({ id }) => id));
+    const here = ticked.filter((id) => listed.has(id)).length, some = here < ticked.length ? `, ${here || "none"} in this list` : "";
+    const words = ticked.length ? `${ticked.length} ticked${some}`
       : session.runs.length ? "Tick runs to lay their curves over each other." : "";
     const count = this.find("#selection-count");
     if (count.textContent !== words) count.textContent = words;
@@ -145,7 +151,9 @@ class Table {
     const { body } = this;
     body.addEventListener("click", (event) => this.click(event));
     body.addEventListener("dblclick", ({ target }) => { if (target.closest(".name")) this.rename(keyOf(target)); });
-    body.addEventListener("focusin", ({ target }) => { const key = keyOf(target); if (key && key !== this.current) this.move(key, false); });
+    body.addEventListener("focusin", ({ target }) => {
+      if (keyOf(target) !== this.current) this.move(keyOf(target), false);
+    });
     body.addEventListener("pointerover", ({ target }) => this.pointAt(keyOf(target)));
     body.addEventListener("pointerleave", () => this.pointAt(null));
   }
@@ -194,10 +202,10 @@ class Table {
 
   // Makes a row the one that Tab reaches.
   move(key, focus = true) {
-    const before = this.list.rows.get(this.current), items = this.list.items;
+    const before = this.current, { items, places, rows } = this.list;
     this.current = key;
     if (focus) this.list.show(key);
-    for (const row of [before, this.list.rows.get(key)]) if (row) paint(items[this.list.places.get(row.dataset.key)] || { key: null }, row, this.about());
+    for (const changed of [before, key]) if (rows.has(changed)) paint(items[places.get(changed)], rows.get(changed), this.about());
     if (focus) this.list.rows.get(key)?.focus({ preventScroll: true });
   }
 
@@ -212,15 +220,18 @@ class Table {
   rename(id) {
     const run = known(id), row = this.list.rows.get(id);
     if (!run || !row) return;
-    edit(row.querySelector(".name"), { value: run.name, label: "Name", hint: row.querySelector(".name b").textContent, most: 60,
+    const hint = row.querySelector(".name b").textContent;
+    edit(row.querySelector(".name"), { value: run.name, label: "Name", hint, most: 60,
       save: (name) => this.change("rename", id, { name: name.trim() }) });
   }
 
   tag(id) {
     const run = known(id), row = this.list.rows.get(id);
     if (!run || !row) return;
-    edit(row.querySelector(".tags"), { value: (run.tags || []).join(", "), label: "Tags", hint: "tags, with commas", most: 200,
-      save: (words) => this.change("tag", id, { tags: [...new Set(words.split(",").map((tag) => tag.trim()).filter(Boolean))] }) });
+    const column = row.querySelector(".tags"), cell = column.getClientRects().length ? column : row.querySelector(".name");
+    const list = (words) => [...new Set(words.split(",").map((tag) => tag.trim()).filter(Boolean))];
+    edit(cell, { value: (run.tags || []).join(", "), label: "Tags", hint: "tags, with commas", most: 200,
+      save: (words) => this.change("tag", id, { tags: list(words) }) });
   }
 
   async change(action, id, about) {
@@ -232,7 +243,7 @@ class Table {
   }
 
   async remove(ids) {
-    const runs = ids.filter(known), ticked = runs.filter(isCompared), shown = runs.includes(session.shown?.id) && session.shown.id;
+    const runs = ids.filter(known), ticked = runs.filter(isCompared), shown = runs.find((id) => id === session.shown?.id);
     if (!runs.length) return;
     const answer = await act("delete", { visitor: session.visitor, runs });
     if (answer.refused) { say(answer.refused); return; }

@@ -8,7 +8,8 @@ const LETTERS = { h: "hide", i: "alone", r: "rename", F2: "rename", t: "tag", De
 export function bindKeys(table) {
   table.body.addEventListener("keydown", (event) => {
     const row = event.target.closest(".grid-row"), { items, places } = table.list, place = places.get(row?.dataset.key);
-    if (place == null || event.target.matches("input:not([type=checkbox])") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.matches("input:not([type=checkbox])");
+    if (place == null || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (move(table, event, place) || across(event, row) || event.target !== row) return;
     const item = items[place], name = LETTERS[event.key];
     if (item.runs) { if (unfold(table, event.key, item)) event.preventDefault(); return; }
@@ -21,16 +22,17 @@ export function bindKeys(table) {
 
 function move(table, event, place) {
   const { items } = table.list, last = items.length - 1;
-  const to = { ArrowDown: place + 1, ArrowUp: place - 1, PageDown: place + PAGE, PageUp: place - PAGE, Home: 0, End: last }[event.key];
-  if (to === undefined) return false;
+  const by = { ArrowDown: 1, ArrowUp: -1, PageDown: PAGE, PageUp: -PAGE, Home: -Infinity, End: Infinity }[event.key];
+  if (!by) return false;
   event.preventDefault();
-  table.move(items[Math.min(last, Math.max(0, to))].key);
+  table.move(items[Math.min(last, Math.max(0, place + by))].key);
   return true;
 }
 
 // Left and right go through the row's controls; Escape comes back to the row.
 function across(event, row) {
-  const controls = [row, ...row.querySelectorAll("input, button:not(:disabled)")].filter((control) => control.getClientRects().length);
+  const seen = (control) => control.getClientRects().length > 0;
+  const controls = [row, ...row.querySelectorAll("input, button:not(:disabled)")].filter(seen);
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], at = controls.indexOf(event.target);
   if (event.key === "Escape" && event.target !== row) { row.focus(); return true; }
   if (!step || row.matches(".group-row") || !controls[at + step]) return false;

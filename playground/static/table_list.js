@@ -10,7 +10,9 @@ export function automatic(run) {
   return title({ labels, title: labels.length ? "" : run.title });
 }
 
-export const speedOf = (run) => (run.seconds > 0 && run.tokens_per_step ? (run.step * run.tokens_per_step) / run.seconds : null);
+export function speedOf({ step, seconds, tokens_per_step: tokens }) {
+  return seconds > 0 && tokens ? (step * tokens) / seconds : null;
+}
 
 // Columns in their order: what they sort by, and whether the first click puts the highest first.
 export const COLUMNS = [
@@ -49,8 +51,8 @@ export function filtered(runs, filter) {
 
 export function sorted(runs, { key, down }) {
   const { by } = COLUMNS.find((column) => column.key === key), sign = down ? -1 : 1;
-  const keyed = runs.map((run) => [by(run), run]);
-  return keyed.sort(([a], [b]) => (a == null || b == null ? (a == null) - (b == null) : sign * ((a > b) - (a < b)))).map(([, run]) => run);
+  const order = ([a], [b]) => (a == null || b == null ? (a == null) - (b == null) : sign * ((a > b) - (a < b)));
+  return runs.map((run) => [by(run), run]).sort(order).map(([, run]) => run); // what is not known comes last
 }
 
 // Runs as items of the table, each study's in one group, where its first one stands: closed ones show only their line.

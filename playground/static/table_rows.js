@@ -10,7 +10,8 @@ import { make } from "./svg.js";
 const ICONS = {
   show: "M2.5 8h10M8.5 4l4 4-4 4",
   hide: "M1.5 8S4 3.8 8 3.8 14.5 8 14.5 8 12 12.2 8 12.2 1.5 8 1.5 8ZM8 6.1a1.9 1.9 0 1 0 0 3.8 1.9 1.9 0 0 0 0-3.8Z",
-  hidden: "M3.2 5.6C2.1 6.7 1.5 8 1.5 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7M6 4.1c.6-.2 1.3-.3 2-.3 4 0 6.5 4.2 6.5 4.2s-.6 1.1-1.7 2.2M2.5 2.5l11 11",
+  hidden: "M3.2 5.6C2.1 6.7 1.5 8 1.5 8S4 12.2 8 12.2c1 0 1.9-.3 2.7-.7M6 4.1c.6-.2 1.3-.3 2-.3 4 0 6.5 4.2 6.5 4.2"
+    + "s-.6 1.1-1.7 2.2M2.5 2.5l11 11",
   alone: "M8 5.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5ZM8 1.5v2M8 12.5v2M1.5 8h2M12.5 8h2",
   rename: "M3 13l.7-2.9 6.9-6.9a1.2 1.2 0 0 1 1.7 0l.5.5a1.2 1.2 0 0 1 0 1.7L5.9 12.3 3 13Z",
   tag: "M2.5 2.5h5l6 6-5 5-6-6v-5ZM5.3 5.3h.01",
@@ -54,7 +55,8 @@ function build(row) {
     button.append(icon(name));
     acts.append(button);
   }
-  row.append(cell("tick", box, element("span", "look")), ...COLUMNS.map(({ key, number: right }) => cell(`${key}${right ? " number" : ""}`)), acts);
+  const cells = COLUMNS.map((column) => cell(`${column.key}${column.number ? " number" : ""}`));
+  row.append(cell("tick", box, element("span", "look")), ...cells, acts);
   row.querySelector(".name").append(element("b"), element("span", "auto"));
 }
 
@@ -66,8 +68,8 @@ function fill(row, run, inside) {
   row.setAttribute("aria-selected", ticked);
   fillTick(row, run, name, ticked, shown);
   put(row.querySelector(".name b"), name);
-  put(row.querySelector(".auto"), run.name ? minus(automatic(run)) : "");
-  row.querySelector(".name").title = [name, shown ? "shown in Train" : "", run.parent ? `forked at step ${number(run.forked_at)}` : ""].filter(Boolean).join(" · ");
+  put(row.querySelector(".auto"), run.name && automatic(run) !== run.title ? automatic(run) : "");
+  row.querySelector(".name").title = joined(name, shown && "shown in Train", run.parent && `forked at step ${number(run.forked_at)}`);
   const going = GOING.includes(run.status);
   const values = {
     preset: run.title, parameters: run.parameters == null ? "" : brief(run.parameters),
@@ -79,7 +81,7 @@ function fill(row, run, inside) {
   };
   for (const [key, words] of Object.entries(values)) put(row.querySelector(`.${key}`), words);
   Object.assign(row.querySelector(".status").dataset, { status: run.status,
-    more: [run.title, run.step >= run.total && `${number(run.step)} steps`, ago(run.created)].filter(Boolean).join(" · ") });
+    more: joined(run.title, run.step >= run.total && `${number(run.step)} steps`, ago(run.created)) });
   row.querySelector(".created").title = new Date(1000 * run.created).toLocaleString();
   row.querySelector(".parameters").title = run.parameters == null ? "" : `${number(run.parameters)} parameters`;
   fillTags(row.querySelector(".tags"), run.tags || []);
@@ -90,7 +92,7 @@ function fillTick(row, run, name, ticked, shown) {
   const box = row.querySelector(".tick input"), holder = row.querySelector(".look");
   box.checked = ticked;
   box.setAttribute("aria-label", `Compare ${name}`);
-  const style = shown ? { colour: "--acc", dash: "solid", wide: 3 } : ticked ? look(run) : null, drawn = JSON.stringify(style);
+  const style = shown || ticked ? { ...look(run), wide: shown ? 3 : 2 } : null, drawn = JSON.stringify(style);
   if (holder.dataset.drawn === drawn) return;
   holder.dataset.drawn = drawn;
   holder.replaceChildren(...(style ? [swatch(style)] : []));
@@ -110,13 +112,15 @@ function fillTags(holder, tags) {
 
 function fillActs(row, run, name, drawn) {
   for (const [act, words] of ACTS) {
-    const button = row.querySelector(`[data-act=${act}]`), pressed = act === "hide" ? isHidden(run.id) : act === "alone" && isAlone(run.id);
-    button.setAttribute("aria-label", `${words}: ${name}`);
-    if (act === "hide" || act === "alone") button.setAttribute("aria-pressed", pressed);
-    if (act !== "hide") continue;
-    button.disabled = !drawn;
-    if (button.dataset.hidden !== String(pressed)) { button.dataset.hidden = pressed; button.replaceChildren(icon(pressed ? "hidden" : "hide")); }
+    row.querySelector(`[data-act=${act}]`).setAttribute("aria-label", `${words}: ${name}`);
   }
+  const eye = row.querySelector("[data-act=hide]"), seen = isHidden(run.id) ? "hidden" : "hide";
+  eye.disabled = !drawn;
+  eye.setAttribute("aria-pressed", isHidden(run.id));
+  row.querySelector("[data-act=alone]").setAttribute("aria-pressed", isAlone(run.id));
+  if (eye.dataset.icon === seen) return;
+  eye.dataset.icon = seen;
+  eye.replaceChildren(icon(seen));
 }
 
 function buildGroup(row) {
@@ -129,14 +133,15 @@ function buildGroup(row) {
 }
 
 function fillGroup(row, { runs }, open, name) {
-  const best = Math.min(...runs.map((run) => run.best ?? Infinity)), done = runs.filter((run) => run.status === "finished").length;
+  const best = Math.min(...runs.map((run) => run.best ?? Infinity));
+  const done = runs.filter((run) => run.status === "finished").length, all = `${number(runs.length)} ${runs.length === 1 ? "run" : "runs"}`;
   row.setAttribute("aria-expanded", open);
   row.querySelector(".fold").setAttribute("aria-expanded", open);
   put(row.querySelector(".fold b"), minus(name));
-  put(row.querySelector(".sum"), [`${number(runs.length)} ${runs.length === 1 ? "run" : "runs"}`, done < runs.length ? `${number(done)} finished` : "",
-    Number.isFinite(best) ? `best ${loss(best)}` : ""].filter(Boolean).join(" · "));
+  put(row.querySelector(".sum"), joined(all, done < runs.length && `${number(done)} finished`, best < Infinity && `best ${loss(best)}`));
 }
 
+const joined = (...words) => words.filter(Boolean).join(" · ");
 const put = (place, words) => { if (place.textContent !== words) place.textContent = words; };
 const loss = (value) => (value == null ? "" : value.toFixed(3));
 

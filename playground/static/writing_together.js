@@ -3,8 +3,9 @@
 import { ask, write } from "./ask.js";
 import { element, on, ready, show, value } from "./state.js";
 import { session } from "./session.js";
+import { look } from "./selection.js";
+import { swatch } from "./overlay.js";
 import { minus } from "./study_words.js";
-import { swatch } from "./swatch.js";
 
 const AT_ONCE = 4; // more would keep each other, and the training, waiting
 const BOLD = [0, 2]; // the temperature's range; the form's declaration has the last word
@@ -73,7 +74,7 @@ export class Together {
 
   column(run) {
     const box = element("article"), head = element("header"), step = element("small"), pre = element("pre");
-    head.append(swatch(session.runs.find(({ id }) => id === run.id)), element("b", "", minus(run.name)), step);
+    head.append(swatch(look(run)), element("b", "", minus(run.name)), step);
     box.append(head, pre);
     box.dataset.run = run.id;
     return { box, step, pre, asked: false };

@@ -105,7 +105,7 @@ def test_a_deleted_study_comes_back(studied):
     page = studied.page
     page.click(".study header button:has-text('Delete')")
     page.wait_for_selector("#studies .none", state="visible")
-    page.click("#studies .undo button")
+    page.click(".toast button:has-text('Undo')")
     page.wait_for_selector(".ranked tr[data-row='-attention']")
 
 
