@@ -15,8 +15,9 @@ MODULES = {".".join(path.relative_to(ROOT / "gpt").with_suffix("").parts).remove
 # The spine of the package, from what knows nothing to what knows all; other modules lie anywhere beside it.
 SPINE = ["options", "config", "presets", "model", "generate", "data", "optim", "train", "run", "store", "__main__"]
 
-LIGHT = ["gpt.options", "gpt.config", "gpt.presets", "gpt.events", "gpt.home", "gpt.schedules", "gpt.bench", "gpt.changes",
-         "gpt.arms", "gpt.study", "gpt.effects", "gpt.results", "gpt.compare", "gpt.report"]
+LIGHT = ["gpt.options", "gpt.config", "gpt.presets", "gpt.events", "gpt.home", "gpt.schedules", "gpt.bench",
+         "gpt.arms", "gpt.study", "gpt.effects", "gpt.results", "gpt.compare", "gpt.report", "gpt.diagnosis",
+         "gpt.changes"]
 
 
 def imported(path: Path) -> set[str]:

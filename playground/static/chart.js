@@ -109,7 +109,7 @@ class Chart {
   get run() { return session.shown; }
   get total() { return this.run?.total || Number(value("train.steps")) || 1; }
   get references() { return this.run?.head?.references || form.checked?.references || []; }
-  get shows() { return Boolean(this.run) && isDrawn(this.run.id); }
+  get shows() { return Boolean(this.run) && (document.body.dataset.view !== "compare" || isDrawn(this.run.id)); }
 
   // What a step stands for on the horizontal axis; of the form, before there is a run, roughly.
   get perStep() {
@@ -197,6 +197,7 @@ class Chart {
     const traces = { x: old.map(({ x }, i) => [...x, ...more[i][0]]), y: old.map(({ y }, i) => [...y, ...more[i][1]]) };
     Plotly.update(this.plot, traces, this.fitting(), places); // at once: each call draws everything anew
     this.crosshair?.update();
+    this.tell();
     this.rest = began + RESTS * (performance.now() - began);
   }
 
@@ -252,8 +253,9 @@ class Chart {
     const uncounted = this.view.unit === "flops" && run?.head && !run.head.flops;
     this.hint.textContent = !run && !this.lines.length ? "Press Train: the loss curve grows here."
       : uncounted ? "The operations of this run were not counted." : soon ? "The curve begins in a moment." : "";
-    const { id = "", steps = [], status = "", more } = run || {};
-    const told = more && !GOING.includes(status) ? "loading" : status; // ended, but its points are still on their way
-    Object.assign(this.box.dataset, { run: id, status: told, step: steps.at(-1) || 0, points: steps.length });
+    const { id = "", steps = [], status = "", more } = run || {}, drawn = this.heads.length;
+    const late = more || drawn < steps.length; // it has ended, but its points are still on their way
+    const told = late && !GOING.includes(status) ? "loading" : status;
+    Object.assign(this.box.dataset, { run: id, status: told, step: steps[drawn - 1] || 0, points: drawn });
   }
 }

@@ -71,6 +71,13 @@ on("runs", ({ runs }) => { // deleted ones are no longer compared
   tell();
 });
 
+on("attached", (run) => { // who wants to see a run does not want it hidden
+  if (!run || isDrawn(run.id)) return;
+  hidden.delete(run.id);
+  only = null;
+  tell();
+});
+
 // Looks -------------------------------------------------------------------------------------------------------------
 
 // A run's colour, as the name of a variable of the page, and its dashes as Plotly and SVG write them. The shown one is

@@ -71,7 +71,8 @@ export function shared(lines) {
 export function named(line, beside, among) {
   if (line.strong && !among) return line.run.name || "this run";
   const other = beside?.text && line.run.text !== beside.text ? " (other text)" : "";
-  return title(among ? { ...line.run, labels: withoutSteps(line.run.labels) } : line.run, beside) + other;
+  const labels = withoutSteps(line.run.labels); // whose number is seen
+  return title(among || labels.length ? { ...line.run, labels } : line.run, beside) + other;
 }
 
 // At the heads of curves and the ends of lines, the most important first.

@@ -4,7 +4,7 @@ import { act, ask } from "./ask.js";
 import { element, emit, on, recall, remember, show as number } from "./state.js";
 import { attach, foresee, known, refreshRuns, session, show } from "./session.js";
 import { FULL, clear, compare, compared, hide, isAlone, isCompared, isHidden, isolate } from "./selection.js";
-import { COLUMNS, filtered, grouped, sorted } from "./table_list.js";
+import { COLUMNS, automatic, filtered, grouped, sorted } from "./table_list.js";
 import { paint } from "./table_rows.js";
 import { bindKeys } from "./table_keys.js";
 import { edit } from "./table_edit.js";
@@ -137,7 +137,8 @@ class Table {
 
   paintBulk() {
     const ticked = compared(), listed = new Set(this.listed.map(({ id }) => id));
-    const here = ticked.filter((id) => listed.has(id)).length, some = here < ticked.length ? `, ${here || "none"} in this list` : "";
+    const here = ticked.filter((id) => listed.has(id)).length;
+    const some = here < ticked.length ? `, ${here || "none"} in this list` : "";
     const words = ticked.length ? `${ticked.length} ticked${some}`
       : session.runs.length ? "Tick runs to lay their curves over each other." : "";
     const count = this.find("#selection-count");
@@ -245,12 +246,13 @@ class Table {
   async remove(ids) {
     const runs = ids.filter(known), ticked = runs.filter(isCompared), shown = runs.find((id) => id === session.shown?.id);
     if (!runs.length) return;
+    const [first] = runs.map(known), said = runs.length > 1 ? `${runs.length} runs` : `“${first.name || automatic(first)}”`;
     const answer = await act("delete", { visitor: session.visitor, runs });
     if (answer.refused) { say(answer.refused); return; }
     this.leave(runs);
     if (shown) attach(null);
     foresee(runs, { deleted: true });
-    offerUndo(`Deleted ${runs.length === 1 ? "a run" : `${runs.length} runs`}.`, async () => {
+    offerUndo(`Deleted ${said}.`, async () => {
       const back = await act("restore", { visitor: session.visitor, runs });
       if (back.refused) { say(back.refused); return; }
       await refreshRuns();

@@ -69,11 +69,13 @@ function fill(row, run, inside) {
   fillTick(row, run, name, ticked, shown);
   put(row.querySelector(".name b"), name);
   put(row.querySelector(".auto"), run.name && automatic(run) !== run.title ? automatic(run) : "");
-  row.querySelector(".name").title = joined(name, shown && "shown in Train", run.parent && `forked at step ${number(run.forked_at)}`);
+  const forked = run.parent && `forked at step ${number(run.forked_at)}`;
+  row.querySelector(".name").title = joined(name, shown && "shown in Train", forked);
   const going = GOING.includes(run.status);
   const values = {
     preset: run.title, parameters: run.parameters == null ? "" : brief(run.parameters),
-    step: run.step >= run.total ? number(run.step) : `${number(run.step)} / ${number(run.total)}`,
+    step: run.step >= run.total ? number(run.step) : run.total > 9999 ? `${brief(run.step)} / ${brief(run.total)}`
+      : `${number(run.step)} / ${number(run.total)}`,
     best: loss(run.best), val: loss(run.val), seconds: run.step ? clock(run.seconds) : "",
     speed: speedOf(run) ? brief(speedOf(run)) : "",
     status: `${STATES[run.status] || run.status}${going && run.step ? ` ${Math.floor((100 * run.step) / run.total)} %` : ""}`,
@@ -82,6 +84,7 @@ function fill(row, run, inside) {
   for (const [key, words] of Object.entries(values)) put(row.querySelector(`.${key}`), words);
   Object.assign(row.querySelector(".status").dataset, { status: run.status,
     more: joined(run.title, run.step >= run.total && `${number(run.step)} steps`, ago(run.created)) });
+  row.querySelector(".step").title = `${number(run.step)} of ${number(run.total)} steps`;
   row.querySelector(".created").title = new Date(1000 * run.created).toLocaleString();
   row.querySelector(".parameters").title = run.parameters == null ? "" : `${number(run.parameters)} parameters`;
   fillTags(row.querySelector(".tags"), run.tags || []);
@@ -134,11 +137,13 @@ function buildGroup(row) {
 
 function fillGroup(row, { runs }, open, name) {
   const best = Math.min(...runs.map((run) => run.best ?? Infinity));
-  const done = runs.filter((run) => run.status === "finished").length, all = `${number(runs.length)} ${runs.length === 1 ? "run" : "runs"}`;
+  const done = runs.filter((run) => run.status === "finished").length;
+  const all = `${number(runs.length)} ${runs.length === 1 ? "run" : "runs"}`;
   row.setAttribute("aria-expanded", open);
   row.querySelector(".fold").setAttribute("aria-expanded", open);
   put(row.querySelector(".fold b"), minus(name));
-  put(row.querySelector(".sum"), joined(all, done < runs.length && `${number(done)} finished`, best < Infinity && `best ${loss(best)}`));
+  const some = done < runs.length && `${number(done)} finished`;
+  put(row.querySelector(".sum"), joined(all, some, best < Infinity && `best ${loss(best)}`));
 }
 
 const joined = (...words) => words.filter(Boolean).join(" · ");
