@@ -115,6 +115,6 @@ def words(uploaded: Uploaded, id: str) -> str:
     said = (f"run {id}: the weights after {uploaded.step:,} of {config.train.steps:,} steps. "
             f"To draw text from them: python -m gpt sample {id}\n")
     if text_is_here(uploaded):
-        return said + f"{text} is here, so it can be evaluated, resumed and forked too; its optimizer starts anew."
+        return said + f"{text} is here, so it can be evaluated, resumed and forked too; its optimiser starts anew."
     return said + (f"{text} is not on this machine, and no file brings it along: once that text has been imported here, "
                    "the run can be evaluated, resumed and forked too.")

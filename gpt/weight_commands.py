@@ -26,8 +26,8 @@ def export(arguments: Namespace, changes: Changes) -> int:
     checkpoint = store.load_checkpoint(run.id, arguments.at)
     if checkpoint is None:
         kept = ", ".join(f"{step:,}" for step in store.checkpoint_steps(run.id))
-        raise Refusal(f"Step {arguments.at:,} of run {run.id} was not kept: use --at {kept}." if kept else
-                      f"Run {run.id} has no weights yet: python -m gpt resume {run.id} trains it.")
+        raise Refusal(f"Step {arguments.at:,} of run {run.id} was not kept: use --at {kept}." if kept and arguments.at is not None
+                      else f"Run {run.id} has no weights yet: python -m gpt resume {run.id} trains it.")
     tokenizer = tokenizer_for(run, checkpoint)
     if arguments.to == "transformers":
         out = Path(arguments.out or run.id)
@@ -53,6 +53,7 @@ def sample(arguments: Namespace, changes: Changes) -> int:
     from gpt import importing
     from gpt.device import prepare
 
+    prepare()
     if arguments.run.endswith(".safetensors"):
         uploaded = uploaded_from(arguments.run)
         config, source = uploaded.config, importing.sampler(uploaded)
@@ -63,7 +64,6 @@ def sample(arguments: Namespace, changes: Changes) -> int:
         if checkpoint is None or "tokenizer" not in checkpoint[2]:
             return commands.sample(arguments, changes)
         config, source = run.config, importing.stored_sampler(run, checkpoint)
-    prepare()
     for piece in source.sample(replace(config, changes).sample):
         print(piece, end="", flush=True)
     print()

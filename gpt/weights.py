@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from gpt.changes import after
@@ -65,12 +65,21 @@ def pack(run: StoredRun, checkpoint: Checkpoint, tokenizer: Tokenizer) -> bytes:
     weights = weights_in(checkpoint)
     if not_numbers(weights):
         raise Refusal(f"The weights of run {run.id} are no longer numbers, since its training diverged: export a step before.")
-    return save(weights, {**meta, "checksum": checksum(*split(save(weights, meta)))})
+    header: dict[str, Any] = {"__metadata__": meta}
+    data = bytearray()
+    for name in sorted(weights):
+        begin = len(data)
+        data += weights[name].numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(weights[name].shape), "data_offsets": [begin, len(data)]}
+    meta["checksum"] = checksum(header, data)
+    written = json.dumps(header, sort_keys=True).encode()  # in one order: the same weights make the same file
+    written += b" " * (-len(written) % 8)  # data that is aligned can be read in place
+    return len(written).to_bytes(8, "little") + written + data
 
 
 def write(path: Path, run: StoredRun, checkpoint: Checkpoint, tokenizer: Tokenizer) -> int:
     """Writes the file, whole or not at all, and returns its size. Raises Refusal."""
-    raw, temporary = pack(run, checkpoint, tokenizer), path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    raw, temporary = pack(run, checkpoint, tokenizer), path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         try:
             temporary.write_bytes(raw)
@@ -83,8 +92,9 @@ def write(path: Path, run: StoredRun, checkpoint: Checkpoint, tokenizer: Tokeniz
 
 
 def weights_in(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """A checkpoint's weights, named as in the model's state_dict; each has memory of its own, which the format demands."""
-    return {name.removeprefix("model."): tensor.clone() for name, tensor in checkpoint[1].items() if name.startswith("model.")}
+    """A copy of a checkpoint's weights on the CPU, named as in the model's state_dict."""
+    weights = {name.removeprefix("model."): tensor for name, tensor in checkpoint[1].items() if name.startswith("model.")}
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in weights.items()}
 
 
 # In ------------------------------------------------------------------------------------------------------------------
@@ -128,15 +138,24 @@ def split(raw: bytes) -> tuple[dict[str, Any], memoryview]:
         header = json.loads(raw[8 : 8 + length].decode(), object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise Refusal(f"This is no safetensors file, or it was damaged: its header is not JSON. {AGAIN}") from None
-    if not isinstance(header, dict) or len(header) > MOST_TENSORS:
+    if not isinstance(header, dict) or len(header) > MOST_TENSORS or not all(map(_plain, header.values())):
         raise Refusal(f"This is no file of the playground: its header is not a list of at most {MOST_TENSORS:,} tensors. {AGAIN}")
     return header, memoryview(raw)[8 + length :]
+
+
+def _plain(record: Any) -> bool:
+    """Whether an object of JSON is flat, but for lists of numbers: what is deeper can exhaust whoever looks at it."""
+    def scalar(value: Any) -> bool:
+        return value is None or isinstance(value, str | float) or isinstance(value, int) and abs(value) < 1 << 63
+
+    return isinstance(record, dict) and all(
+        all(map(scalar, value)) if isinstance(value, list) else scalar(value) for value in record.values())
 
 
 def metadata(header: dict[str, Any]) -> dict[str, str]:
     """The metadata of a file of ours. Raises Refusal for any other."""
     meta = header.get("__metadata__")
-    if not isinstance(meta, dict) or "gpt_playground" not in meta:
+    if meta is None or "gpt_playground" not in meta:
         raise Refusal("This safetensors file is not of the playground: it does not say which model its weights are of. Only "
                       "what `python -m gpt export RUN` or the page has written can be imported.")
     if (version := meta["gpt_playground"]) != str(VERSION):
@@ -148,7 +167,7 @@ def metadata(header: dict[str, Any]) -> dict[str, str]:
     return meta
 
 
-def checksum(header: dict[str, Any], data: memoryview) -> str:
+def checksum(header: dict[str, Any], data: bytearray | memoryview) -> str:
     """SHA-256 of all that a file says but the checksum itself: it tells damage, not who wrote the file."""
     about = {key: value for key, value in header.get("__metadata__", {}).items() if key != "checksum"}
     digest = hashlib.sha256(json.dumps({**header, "__metadata__": about}, sort_keys=True).encode())
@@ -175,11 +194,10 @@ def checked_weights(raw: bytes, header: dict[str, Any], config: RunConfig, vocab
     with torch.device("meta"):
         model = ARCHITECTURES[config.model.architecture](config.model, vocab_size)
     wanted = {name: ("F32", list(tensor.shape)) for name, tensor in model.state_dict().items()}
-    found = {name: (about.get("dtype"), about.get("shape")) if isinstance(about, dict) else None
-             for name, about in header.items() if name != "__metadata__"}
+    found = {name: (about.get("dtype"), about.get("shape")) for name, about in header.items() if name != "__metadata__"}
     if wrong := [name for name in {**wanted, **found} if wanted.get(name) != found.get(name)]:
         name = wrong[0]
-        more = f" So are {len(wrong) - 1:,} more." if len(wrong) > 1 else ""
+        more = f" {len(wrong) - 1:,} more differ." if len(wrong) > 1 else ""
         raise Refusal(f"The weights are not those of the file's options: {shorten(name)} is {_shape(found.get(name))} and "
                       f"should be {_shape(wanted.get(name))}.{more} {AGAIN}")
     try:
@@ -214,8 +232,8 @@ def _json(meta: dict[str, str], key: str) -> Any:
         found = json.loads(meta[key], object_pairs_hook=_once)
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict):
-        raise Refusal(f"The file's {key} cannot be read: it is no JSON object. {AGAIN}")
+    if not _plain(found):
+        raise Refusal(f"The file's {key} cannot be read: it is no flat JSON object. {AGAIN}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the page has done beside its buttons: to runs in lists, studies, forks, and options changed on the way.
+"""What the page has done: runs trained, paused and stopped, named and deleted, studies, forks, options changed on the way.
 
 Each action takes any JSON, does one thing to the asking visitor's own runs, and answers with JSON: its result, or
 {"refused": why}, and then nothing has changed.
@@ -17,7 +17,7 @@ from gpt.store import RunStore
 from playground import form
 from playground.asked import fields, sendable, visitor_of, whole
 from playground.comparing import carried, my_runs, study_of, study_of_visitor
-from playground.rows import LETTERS, MOST_STEPS, Answer, mine
+from playground.rows import LETTERS, MOST_STEPS, Answer, mine, more_steps
 from playground.scheduler import Scheduler
 
 MOST_AT_ONCE = 2000  # runs deleted or brought back by one press
@@ -41,7 +41,9 @@ class Actions:
     delete_study: Action
     fork: Action
     change: Action
-    train: Action
+    train: Action  # the buttons over the chart
+    step: Action
+    pause: Action
     stop: Action
     extend: Action
 
@@ -95,9 +97,23 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         scheduler.change(one(store, asked).id, {p: known[p].coerce(v) if p in known else v for p, v in changes.items()})
         return {}
 
-    def train(asked: Any) -> Answer:
-        preset, config = form.config_of(asked)
-        return {"run": scheduler.submit(config, owner=owner(asked), preset=preset.id, **named(config, preset.config))}
+    def train(asked: Any, quota: int | None = None) -> Answer:
+        visitor, (preset, config) = owner(asked), form.config_of(asked)
+        return {"run": scheduler.submit(config, owner=visitor, preset=preset.id, quota=quota, **named(config, preset.config))}
+
+    def step(asked: Any) -> Answer:
+        """One step of the run, or of a new one where none can go on."""
+        run = mine(store, asked)
+        if run is None or run.status in ("finished", "failed", "diverged"):
+            return train(asked, quota=1)
+        scheduler.step(run.id)
+        return {"run": run.id}
+
+    def pause(asked: Any) -> Answer:
+        """Pauses what goes, resumes what does not."""
+        run = one(store, asked)
+        (scheduler.pause if run.status in ("queued", "running") else scheduler.resume)(run.id)
+        return {"run": run.id}
 
     def stop(asked: Any) -> Answer:
         run = one(store, asked)
@@ -105,12 +121,15 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         return {"run": run.id}
 
     def extend(asked: Any) -> Answer:
+        """By "steps", or as many as the button says."""
         run = one(store, asked)
-        scheduler.extend(run.id, whole(asked, "steps", 1, low=1, high=MOST_STEPS))
+        if not (more := whole(asked, "steps", more_steps(run), low=1, high=MOST_STEPS)):
+            raise Refusal("This run has as many steps as a run may have: train a new one.")
+        scheduler.extend(run.id, more)
         return {"run": run.id}
 
     known = dict(rename=rename, tag=tag, delete=delete, restore=restore, ablate=ablate, delete_study=delete_study, fork=fork,
-                 change=change, train=train, stop=stop, extend=extend)
+                 change=change, train=train, step=step, pause=pause, stop=stop, extend=extend)
     return Actions(**{name: refusable(action) for name, action in known.items()})
 
 

@@ -49,7 +49,7 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
             with gr.Column(elem_id="middle"):
                 desk = training.training()
                 card.card()
-                written = writing.writing()
+                writing.writing()
                 with gr.Column(elem_id="comparing"):
                     runs_table.runs_table()
                     studies.differences()
@@ -60,7 +60,7 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
         studies.ablate()
         add_endpoints(store, scheduler)
         wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
-                  text_note=text_note, **vars(desk), **vars(written)), store, scheduler)
+                  text_note=text_note, desk=desk), store)
     return demo
 
 

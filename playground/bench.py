@@ -84,37 +84,21 @@ class Visitor:
     """What a browser sends, without a browser."""
 
     def __init__(self, app: App):
-        self.app, self.id, self.session = app, secrets.token_urlsafe(16), secrets.token_hex(5)
+        self.app, self.id = app, secrets.token_urlsafe(16)
         self.connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)
-        self.config = self.request("GET", "/config")
 
-    def request(self, method: str, path: str, body: Any = None) -> Any:
-        sent = None if body is None else json.dumps(body)
-        self.connection.request(method, path, sent, {"Content-Type": "application/json"})
-        return json.loads(self.connection.getresponse().read())
+    def send(self, path: str, **asked: Any) -> http.client.HTTPResponse:
+        self.connection.request("POST", f"/playground/{path}", json.dumps({"visitor": self.id, **asked}))
+        return self.connection.getresponse()
 
-    def press(self, button: str, run: str | None, form: dict[str, Any]) -> Iterator[list[Any]]:
-        """The outputs of a button's event, as they come."""
-        id = next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == button)
-        event = next(d["id"] for d in self.config["dependencies"] if [id, "click"] in map(list, d["targets"]))
-        self.request("POST", "/gradio_api/queue/join", {
-            "data": [{"visitor": self.id, "run": run}, form], "fn_index": event, "session_hash": self.session, "trigger_id": id})
-        stream = http.client.HTTPConnection("127.0.0.1", self.app.port, timeout=60)
-        with contextlib.closing(stream):
-            stream.request("GET", f"/gradio_api/queue/data?session_hash={self.session}")
-            for line in stream.getresponse():
-                said = json.loads(line[5:]) if line.startswith(b"data:") else {}
-                if said.get("msg") in ("process_generating", "process_completed"):
-                    yield said["output"]["data"]
-                if said.get("msg") in ("process_completed", "close_stream"):
-                    return
+    def request(self, path: str, **asked: Any) -> dict[str, Any]:
+        return json.loads(self.send(path, **asked).read())
 
     def train(self, preset: str, changes: dict[str, Any] = LONG) -> str:
-        *_, [desk] = self.press("train", None, {"preset": preset, "changes": changes})
-        return desk["run"]
+        return self.request("do/train", preset=preset, changes=changes)["run"]
 
     def poll(self, **asked: Any) -> dict[str, Any]:
-        return self.request("POST", "/playground/ask/poll", {"visitor": self.id, **asked})
+        return self.request("ask/poll", **asked)
 
 
 # In a browser -------------------------------------------------------------------------------------------------------
@@ -148,7 +132,7 @@ def train_in(page: Any, preset: str, changes: dict[str, Any]) -> None:
     page.click("#train")
 
 
-def speeds(sides: list[Process], rounds: int = 6, seconds: float = 1.5) -> list[list[float]]:
+def speeds(sides: list[Process], rounds: int = 12, seconds: float = 1.5) -> list[list[float]]:
     """Steps a second of each, in turn while the others are halted."""
     for side in sides:
         while side.progress()[0] < 20:
@@ -196,8 +180,8 @@ def first_tokens(requests: int = 15) -> Iterator[Row]:
             run = visitor.train(preset)
             while app.progress()[0] < 20:
                 time.sleep(0.1)
-            taken = sorted(first_token(visitor, run, preset) for _ in range(requests))
-            list(visitor.press("stop", run, {}))
+            taken = sorted(first_token(visitor, run) for _ in range(requests))
+            visitor.request("do/stop", run=run)
             most = taken[int(0.9 * requests)]
             yield Row(f"first token over HTTP while {preset} trains", f"{median(taken):.0f} ms, nine of ten within {most:.0f} ms",
                       "", None, "50 ms", most <= 50)
@@ -205,13 +189,15 @@ def first_tokens(requests: int = 15) -> Iterator[Row]:
         app.close()
 
 
-def first_token(visitor: Visitor, run: str, preset: str) -> float:
+def first_token(visitor: Visitor, run: str) -> float:
     """Milliseconds; the rest is read, too, or the next request would get it."""
     time.sleep(0.2)
-    began, taken = time.perf_counter(), []
-    for _ in visitor.press("sample", run, {"preset": preset, "changes": {"sample.length": 8}}):
-        taken.append(1000 * (time.perf_counter() - began))
-    return taken[0]
+    began = time.perf_counter()
+    response = visitor.send("write", run=run, length=8)
+    response.read(1)
+    taken = 1000 * (time.perf_counter() - began)
+    response.read()
+    return taken
 
 
 def polling(seconds: float = 6.0) -> Row:
@@ -279,13 +265,13 @@ CLICK = """() => new Promise((done) => {
   document.querySelector("#train").click();
   const look = () => {
     const plot = document.querySelector("#chart .js-plotly-plot");
-    if (root.dataset.run !== before && plot.data[0].x.length) done(performance.now() - began);
+    if (root.dataset.run !== before && plot.data.find((t) => t.name === "batch").x.length) done(performance.now() - began);
     else setTimeout(look, 5);
   };
   look();
 })"""
 NEWEST = """() => { window.shown = []; let last = 0; setInterval(() => {
-  const step = document.querySelector("#chart .js-plotly-plot").data[0].x.at(-1) || 0;
+  const step = document.querySelector("#chart .js-plotly-plot").data.find((t) => t.name === "batch").x.at(-1) || 0;
   if (step !== last) window.shown.push([Date.now() / 1000, last = step]);
 }, 5); }"""
 

@@ -13,15 +13,6 @@ class Page:
     visitor: gr.BrowserState
     desk: gr.HTML  # the chart: its value says whose page it is and which run it shows
     form: gr.HTML
-    train: gr.Button
-    pause: gr.Button
-    step: gr.Button
-    stop: gr.Button
-    extend: gr.Button
-    sample: gr.Button
-    sample_stop: gr.Button
-    sampled: gr.Textbox
-    prompt_note: gr.HTML
     pasted: gr.Textbox
     paste: gr.Button
     upload: gr.UploadButton

@@ -217,7 +217,7 @@ def whole_curve(store: RunStore, run: StoredRun) -> Answer:
     stride = max(1, -(-run.step // EARLIER))
     points, events = store.points(run.id, 0, stride, EARLIER), [event for _, event in store.events(run.id)]
     checks = [event for event in events if isinstance(event, Eval)]
-    checks = checks[:: max(1, -(-len(checks) // EARLIER))]
+    checks = checks[:: -max(1, -(-len(checks) // EARLIER))][::-1]  # the last is among them
     return {**row(run), "steps": [p[0] for p in points], "loss": [real(p[1]) for p in points],
             "seconds": [round(p[2], 2) for p in points], "marks": marked(events),
             "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for e in checks]}

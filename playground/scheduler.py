@@ -138,7 +138,7 @@ class Scheduler:
 
     def sample(self, id: str, cfg: SampleConfig) -> Iterator[str]:
         """Pieces of text from the run's present weights, training or not. Raises Refusal."""
-        from gpt.run import Run
+        from gpt.importing import stored_sampler
 
         if wrong := cfg.problems():
             raise ConfigError(wrong)
@@ -146,10 +146,10 @@ class Scheduler:
         loaded = job and job.recording
         if loaded and loaded.done() and not loaded.exception():
             return job.sampler().sample(cfg)
-        config, weights = self.store.run(id).config, self.store.load_checkpoint(id)
+        run, weights = self.store.run(id), self.store.load_checkpoint(id)
         if weights is None:
             raise ConfigError(["This run has no weights yet: let it train for a step."])
-        return Run(config, weights).sample(cfg)
+        return stored_sampler(run, weights).sample(cfg)
 
     def close(self) -> None:
         """Save all active runs and end the thread; the runs then show as interrupted, and can be resumed."""

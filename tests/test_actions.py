@@ -60,7 +60,7 @@ def finished(do: Actions, store: RunStore, **changes) -> str:
 @pytest.mark.parametrize("asked", JUNK, ids=lambda asked: repr(asked)[:30])
 def test_every_action_answers_any_json_and_does_nothing_for_it(do, store, name, asked):
     before = len(store.runs())
-    if name == "train" and isinstance(asked, dict) and "visitor" in asked and "changes" not in asked:
+    if name in ("train", "step") and isinstance(asked, dict) and "visitor" in asked and "changes" not in asked:
         return  # a plain run of the first preset is a fair wish
     answer = getattr(do, name)(asked)
     assert answer.get("refused") or (name == "restore" and answer == {})
@@ -114,6 +114,37 @@ def test_deleting_renaming_and_undo_under_a_running_queue_lose_nothing(do, store
     for run in runs:
         assert [step for step, *_ in store.points(run, limit=5000)] == list(range(1, 3001))
         assert isinstance(store.finished(run), Finished)
+
+
+def test_the_buttons_act_on_the_shown_run_or_make_a_new_one(do, store):
+    wanted = {"visitor": ANN, "preset": "ladder/03-multi-head", "changes": TINY | {"train.steps": 50_000, "train.eval_every": 10_000}}
+    run = do.step(wanted)["run"]
+    until(lambda: store.run(run).status == "paused")
+    assert store.run(run).step == 1
+    asked = {"visitor": ANN, "run": run}
+    assert do.step({**wanted, **asked}) == {"run": run}
+    until(lambda: store.run(run).step == 2 and store.run(run).status == "paused")
+    assert do.pause(asked) == {"run": run}  # which resumes it
+    until(lambda: store.run(run).step > 5)
+    do.pause(asked)
+    until(lambda: store.run(run).status == "paused")
+    do.stop(asked)
+    until(lambda: store.run(run).status == "stopped")
+    more = store.run(run).step
+    assert do.extend(asked) == {"run": run} and store.run(run).options["train.steps"] > more
+    do.stop(asked)
+    until(lambda: store.run(run).status == "stopped")
+
+
+def test_a_run_writes_what_it_is_asked_to_in_pieces(do, store, scheduler):
+    run, write = finished(do, store), write_for(store, scheduler)
+    pieces = list(write({"visitor": ANN, "run": run, "prompt": "O ", "length": 30, "temperature": 0.5}))
+    assert len("".join(pieces)) == 30 and len(pieces) > 5
+    for wrong, says in (({"prompt": "東"}, "Unknown"), ({"length": 0}, "length"), ({"temperature": "hot"}, "temperature"),
+                        ({"length": 10**9}, "use a whole number")):
+        with pytest.raises(module.Refusal, match=says):
+            next(write({"visitor": ANN, "run": run, **wrong}))
+    assert len(list(write({"visitor": ANN, "run": run, "length": 3}))) == 3, "a place was not given back"
 
 
 def test_a_study_waits_for_what_its_visitor_trains_besides(do, store, scheduler):

@@ -7,9 +7,9 @@ import pytest
 
 from gpt.config import RunConfig
 from gpt.events import Eval, Finished, Sample, Started, Step
-from gpt.options import Refusal, replace
+from gpt.options import replace
 from gpt.store import RunStore
-from playground import form, questions, wiring
+from playground import actions, form, questions, rows, wiring
 from playground.asked import sendable, visitor_of, whole
 from playground.scheduler import Scheduler
 
@@ -152,10 +152,8 @@ def test_nobody_can_claim_what_the_page_did_not_give_out(ask, store, scheduler, 
     for name in ("poll", "curve", "settings", "writing", "table"):
         assert getattr(ask, name)(asked) == {"status": "gone"}
     assert ask.runs(asked) == {"runs": [], "touched": 0, "done": []}
-    with pytest.raises(Refusal, match="again"):
-        wiring.submit(scheduler, asked, {})
-    with pytest.raises(Refusal, match="gone"):
-        wiring.on_run(store, asked, lambda run: None)
+    do = actions.actions(store, scheduler)
+    assert "again" in do.train(asked)["refused"] and "gone" in do.stop(asked)["refused"]
     replaced, desk = wiring.enter(store, asked)
     assert visitor_of(replaced) and desk["run"] is None
 
@@ -173,16 +171,6 @@ def test_a_known_visitor_stays_and_finds_the_newest_run(store):
     run = trained(store, steps=3, owner=BOB)
     assert wiring.enter(store, {"visitor": BOB})[0] == {"visitor": BOB}
     assert wiring.enter(store, {"visitor": BOB})[1]["run"] == run
-
-
-@pytest.mark.parametrize("desk", [*JUNK, DEEP, {"visitor": ANN, "run": DEEP}], ids=lambda desk: repr(desk)[:20])
-def test_actions_take_any_json(store, scheduler, desk, monkeypatch):
-    monkeypatch.setattr(wiring.gr, "Warning", lambda *args, **more: None)
-    for value in (*JUNK, DEEP, {"changes": DEEP}, {"changes": {"model.n_head": 99}}):
-        after = wiring.answered(desk, "Not done", lambda: wiring.on_run(store, desk, lambda run: None))
-        assert size(after) < 2000 and after["note"]
-        written = list(wiring.sample(store, scheduler, desk, value))
-        assert written[-1][1]["bad"] and written[-1][1]["note"]
 
 
 @pytest.mark.parametrize("text, says", [
@@ -259,7 +247,7 @@ def test_the_worst_answer_is_under_two_kilobytes(ask, store):
         for after in (0, 15_000):
             answer = ask.poll({"visitor": ANN, "run": run, "after": after, "stride": 50 if head else 1, "head": head})
             assert answer["loss"] and size(answer) < 2000, size(answer)
-            assert len(answer["message"]) == (0 if head else questions.LETTERS)
+            assert len(answer["message"]) == (0 if head else rows.LETTERS)
     assert len(answer["head"]["prompt"]) <= questions.PROMPT
     assert ask.settings({"visitor": ANN, "run": run})["changes"]["sample.prompt"] == "東" * 2000
 
@@ -278,14 +266,13 @@ def test_a_run_can_be_put_back_into_the_form(ask, store):
 def test_more_steps_are_half_of_those_done_within_the_limit(store, done, most, more):
     from types import SimpleNamespace
 
-    assert questions.more_steps(SimpleNamespace(step=done, options={"train.steps": most})) == more
+    assert rows.more_steps(SimpleNamespace(step=done, options={"train.steps": most})) == more
 
 
-def test_a_run_at_the_limit_is_not_extended(scheduler):
-    from types import SimpleNamespace
-
-    with pytest.raises(Refusal, match="train a new one"):
-        wiring.extend(scheduler, SimpleNamespace(id="x", step=questions.MOST_STEPS))
+def test_a_run_at_the_limit_is_not_extended(store, scheduler):
+    run = trained(store, steps=100, done=3)
+    store.append(run, [Finished(rows.MOST_STEPS, 2.0, 1.0)])
+    assert "train a new one" in actions.actions(store, scheduler).extend({"visitor": ANN, "run": run})["refused"]
 
 
 def test_the_final_loss_says_what_it_is_over(ask, store):

@@ -1,7 +1,6 @@
 """The middle of the page: Train and its neighbours, the status, and the live chart."""
 
 import os
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import gradio as gr
@@ -40,31 +39,19 @@ aria-label="Smoothing"></label>
 <div class="runs" id="runs" role="group" aria-label="Your newest runs"></div>"""
 
 
-@dataclass(frozen=True)
-class Training:
-    """The components of the card."""
-
-    desk: gr.HTML
-    train: gr.Button
-    pause: gr.Button
-    step: gr.Button
-    stop: gr.Button
-    extend: gr.Button
-
-
-def training() -> Training:
-    """Buttons, status and chart."""
+def training() -> gr.HTML:
+    """Buttons, status and chart; returns the chart."""
     with gr.Column(elem_id="desk", elem_classes="card"):
         with gr.Row(elem_id="controls"):
-            train = gr.Button("Train", variant="primary", elem_id="train")
-            pause = gr.Button("Pause", elem_id="pause")
-            step = gr.Button("Step", elem_id="step")
-            stop = gr.Button("Stop", elem_id="stop")
-            extend = gr.Button("+ steps", elem_id="extend")
+            gr.Button("Train", variant="primary", elem_id="train")
+            gr.Button("Pause", elem_id="pause")
+            gr.Button("Step", elem_id="step")
+            gr.Button("Stop", elem_id="stop")
+            gr.Button("+ steps", elem_id="extend")
             gr.Button("Ablate …", elem_id="ablate-open")  # opens a dialog, in the browser
             island("status", STATUS, elem_id="status")
         desk = live_chart()
-    return Training(desk, train, pause, step, stop, extend)
+    return desk
 
 
 def live_chart() -> gr.HTML:

@@ -9,7 +9,7 @@ import { followOrigin, origin, valueIn } from "./origin.js";
 import { GOING, known, session, show, title } from "./session.js";
 import { element, form, on, ready, show as number } from "./state.js";
 
-const GOING_MS = 3000, AWAY_MS = 5000;
+const LEAST_MS = 3000, GOING_MS = 12000, AWAY_MS = 5000; // what is found follows from checks: to ask more often costs the training
 const NAMED = 3; // differences from the run before; more are counted
 const NOTHING = { findings: [], changed: [], happened: "", next: [], checkpoints: [], previous: null, parent: null, carried: "", changes: [] };
 
@@ -29,12 +29,16 @@ class Card {
     this.fork = new Fork(root);
     this.said = NOTHING;
     this.applied = []; // changes the server does not tell of yet
-    this.status = null; // of the run when the server was last asked
+    this.status = null; // of the run when the server was last asked,
+    this.looked = 0; // and when
   }
 
   begin() {
     on("attached", () => this.clear());
     on("status", (run) => { if (run.status !== this.status) this.look(); });
+    on("points", ({ run, fresh }) => {
+      if (fresh.evals < run.evals.length && performance.now() - this.looked > LEAST_MS) this.look();
+    });
     on("put-away", () => this.paint());
     on("view", () => this.look());
     on("changed", ({ run, words }) => { this.applied.push([run.step, words]); this.paint(); this.look(); });
@@ -56,6 +60,7 @@ class Card {
     const run = session.shown;
     if (!run?.status || document.hidden || document.body.dataset.view === "compare") return;
     this.status = run.status;
+    this.looked = performance.now();
     const answer = await ask("card", { visitor: session.visitor, run: run.id });
     if (session.shown !== run) return;
     if (answer && !answer.refused && answer.status !== "gone") {

@@ -1,7 +1,7 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
 import { element, form, on, ready, recall, remember, value } from "./state.js";
-import { GOING, enter, known, session, start, turnedAway } from "./session.js";
+import { GOING, enter, known, session, start } from "./session.js";
 import { isDrawn } from "./selection.js";
 import { Average, paint, perStep, placeInWords, spanOf } from "./curves.js";
 import { annotations } from "./labels.js";
@@ -9,6 +9,7 @@ import { Others } from "./others.js";
 import { Crosshair } from "./overlay.js";
 import { BATCH, CHECKS, SMOOTH, beside, dashOf, inFront, layout } from "./figure.js";
 import { changes, extent, labels, named, parts, points, ranges, shared } from "./series.js";
+import { bindControls } from "./controls.js";
 import { bindNote } from "./note.js";
 import { bindRuns } from "./runs.js";
 
@@ -21,21 +22,11 @@ const ROOM = { train: 96, compare: 190 }, NARROW = 560; // px for words right of
 export async function mount(root, { props, watch }) {
   const chart = new Chart(root, props);
   start(props.every_ms);
+  bindControls();
   bindRuns(root, chart);
   bindNote(root.querySelector("#note"));
-  let first = true;
-  const hand = (run) => { // what a button will act on
-    if (session.visitor) props.value = { visitor: session.visitor, run: run?.id || null };
-  };
-  const arrive = () => {
-    const desk = props.value;
-    if (!desk?.visitor) return;
-    enter(desk, first);
-    first = false;
-    if (turnedAway(desk)) hand(session.shown);
-  };
+  const arrive = () => { if (props.value?.visitor) enter(props.value); };
   watch("value", arrive);
-  on("attached", hand);
   arrive();
   await Promise.all([library(props.plotly), ready]);
   chart.begin();

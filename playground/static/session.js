@@ -21,19 +21,13 @@ export function start(everyMs) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); refreshRuns(); } });
 }
 
-// A desk's value, {"visitor", "run", "was", "note"}: the first on loading, then one after every action.
-export async function enter(desk, first) {
-  session.visitor = desk.visitor;
-  emit("note", desk.note || "");
-  if (!first && !turnedAway(desk)) attach(desk.run); // at once: its list can wait, its first point is waited for
+// A visitor has come: shows the run looked at last, or the newest one.
+export async function enter({ visitor, run }) {
+  session.visitor = visitor;
   await refreshRuns();
-  if (!first) return;
   const remembered = recall(SHOWN);
-  attach(session.runs.some((run) => run.id === remembered) ? remembered : desk.run);
+  attach(session.runs.some((known) => known.id === remembered) ? remembered : run);
 }
-
-// Whether an action was for a run that the visitor no longer looks at.
-export const turnedAway = (desk) => Boolean(desk.was) && desk.run === desk.was && session.shown?.id !== desk.was;
 
 export function attach(id) {
   remember(SHOWN, id || null);
