@@ -27,7 +27,8 @@ def direct(answer: Callable[[Any], Any]) -> Endpoint:
 
 
 def streamed(pieces: Callable[[Any], Iterator[str]]) -> Endpoint:
-    """A route's endpoint that sends pieces of text as they come; a refusal before the first one is status 400."""
+    """A route's endpoint that sends pieces of text as they come; a refusal before the first one is marked by a header: a
+    status of its own would be an error in the browser's console, and it is none."""
 
     async def endpoint(request: Request) -> Response:
         if is_foreign(request):
@@ -37,7 +38,7 @@ def streamed(pieces: Callable[[Any], Iterator[str]]) -> Endpoint:
             begun = await run_in_threadpool(pieces, asked)
             first = await run_in_threadpool(next, begun, "")
         except Refusal as error:
-            return PlainTextResponse(sendable(str(error)), 400)
+            return PlainTextResponse(sendable(str(error)), headers={"Refused": "true"})
 
         def rest() -> Iterator[str]:
             yield first

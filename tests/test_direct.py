@@ -57,7 +57,8 @@ def test_text_is_sent_in_pieces_and_a_refusal_in_words(writer):
     assert writer.post("/write", json={"text": "héllo"}).text == "héllo"
     assert writer.post("/write", json={"text": ""}).text == ""
     refused = writer.post("/refused", json={})
-    assert (refused.status_code, refused.text) == (400, "not ? here")
+    assert (refused.status_code, refused.text, refused.headers["Refused"]) == (200, "not ? here", "true")
+    assert "Refused" not in writer.post("/write", json={"text": "a"}).headers
 
 
 @pytest.mark.parametrize("path", ["/poll", "/write"])

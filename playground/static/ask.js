@@ -17,7 +17,7 @@ export const act = async (action, asked) =>
 export async function write(asked, tell, signal) {
   try {
     const response = await fetch(new URL("write", import.meta.url), { method: "POST", body: JSON.stringify(asked), signal });
-    if (!response.ok) return { refused: await response.text() };
+    if (!response.ok || response.headers.has("Refused")) return { refused: await response.text() };
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) tell(part.value);
     return {};
