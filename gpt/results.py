@@ -10,9 +10,10 @@ from gpt.events import Eval
 from gpt.options import get, replace, walk
 from gpt.presets import Preset, named
 from gpt.records import StoredRun, StoredStudy
-from gpt.store import ACTIVE, RunStore
+from gpt.store import RunStore
 from gpt.study import BUDGETS, Study
 
+GOING, RESTING = ("queued", "running"), ("paused", "stopped", "interrupted")  # what a run's status says of a study
 Curve = list[tuple[int, float]]  # (step, validation loss in nats)
 
 
@@ -57,7 +58,16 @@ class Results:
     study: Study
     base: ArmResult
     arms: list[ArmResult]  # the others, the largest harm first; a sweep's in the order of their values
-    going: bool
+
+    @property
+    def going(self) -> bool:
+        """Whether some of its runs train or wait for their turn."""
+        return any(run.status in GOING for run in self.runs)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it stands still with runs that have not ended."""
+        return not self.going and any(run.status in RESTING for run in self.runs)
 
     @property
     def runs(self) -> list[StoredRun]:
@@ -104,8 +114,7 @@ def results(store: RunStore, stored: StoredStudy) -> Results:
     if study.kind == "ablation":
         place = {id(row): at for at, row in enumerate(ranked([result.effect for result in others]))}
         others.sort(key=lambda result: place[id(result.effect)])
-    going = any(run.status in ACTIVE for runs in arms for run in runs)
-    return Results(stored.id, stored.title, study, found[study.base], others, going)
+    return Results(stored.id, stored.title, study, found[study.base], others)
 
 
 def outcomes(runs: Sequence[StoredRun]) -> list[Outcome]:

@@ -11,7 +11,7 @@ from gpt.commands import OWNER, Changes, configure, record
 from gpt.config import RunConfig
 from gpt.options import Refusal, walk
 from gpt.presets import Preset, load, named
-from gpt.results import Results, create, results, title_of
+from gpt.results import RESTING, Results, create, results, title_of
 from gpt.store import RunStore
 from gpt.study import plan, seconds
 
@@ -66,7 +66,7 @@ def study_command(arguments: Namespace, changes: Changes) -> int:
 
 def go_on(store: RunStore, id: str) -> int:
     """Train the runs of a study that have not ended, in their order, and print what it found."""
-    waiting = [run for run in reversed(store.runs(study=id)) if run.status in ("queued", "paused", "stopped", "interrupted")]
+    waiting = [run for run in reversed(store.runs(study=id)) if run.status in ("queued", *RESTING)]
     for number, run in enumerate(waiting, start=1):
         print(f"{number} of {len(waiting)}  {run.name:28}", end=" ", flush=True)
         if not train_quietly(store, run):

@@ -12,7 +12,8 @@ from typing import Any
 from gpt.config import RunConfig, SampleConfig
 from gpt.options import Refusal, options, replace, shorten, walk
 from gpt.presets import named
-from gpt.records import StoredRun
+from gpt.records import StoredRun, StoredStudy
+from gpt.results import GOING, RESTING
 from gpt.store import RunStore
 from playground import form
 from playground.asked import fields, sendable, visitor_of, whole
@@ -38,6 +39,7 @@ class Actions:
     delete: Action
     restore: Action
     ablate: Action
+    rest_study: Action
     delete_study: Action
     fork: Action
     change: Action
@@ -77,10 +79,19 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         preset, study, title = study_of(asked)
         return {"study": scheduler.submit_study(study, owner=owner(asked), preset=preset.id, title=title)}
 
+    def rest_study(asked: Any) -> Answer:
+        """Pauses a study that goes, or goes on with one that does not."""
+        runs = store.runs(study=my_study(store, asked).id)
+        if going := [run for run in runs if run.status in GOING]:
+            for run in going:
+                scheduler.pause(run.id)
+        else:
+            for run in reversed([run for run in runs if run.status in RESTING]):
+                scheduler.resume(run.id)
+        return {"going": not going}
+
     def delete_study(asked: Any) -> Answer:
-        stored = study_of_visitor(store, asked)
-        if stored is None:
-            raise Refusal("That study is gone.")
+        stored = my_study(store, asked)
         ids = [run.id for run in store.runs(study=stored.id)]
         scheduler.discard(ids)
         return {"runs": ids}
@@ -128,7 +139,7 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         scheduler.extend(run.id, more)
         return {"run": run.id}
 
-    known = dict(rename=rename, tag=tag, delete=delete, restore=restore, ablate=ablate, delete_study=delete_study, fork=fork,
+    known = dict(rename=rename, tag=tag, delete=delete, restore=restore, ablate=ablate, rest_study=rest_study, delete_study=delete_study, fork=fork,
                  change=change, train=train, step=step, pause=pause, stop=stop, extend=extend)
     return Actions(**{name: refusable(action) for name, action in known.items()})
 
@@ -159,6 +170,14 @@ def one(store: RunStore, asked: Any) -> StoredRun:
     if run is None:
         raise Refusal(GONE)
     return run
+
+
+def my_study(store: RunStore, asked: Any) -> StoredStudy:
+    """The visitor's study that is asked about. Raises Refusal."""
+    stored = study_of_visitor(store, asked)
+    if stored is None:
+        raise Refusal("That study is gone.")
+    return stored
 
 
 def text(asked: Any, name: str, most: int) -> str:

@@ -13,7 +13,7 @@ from gpt.events import Changed, Eval, Forked, Sample
 from gpt.options import ConfigError, Refusal, get, walk
 from gpt.presets import Preset, following
 from gpt.records import StoredRun, StoredStudy
-from gpt.results import ArmResult, Results, curves, results, title_of
+from gpt.results import GOING, ArmResult, Results, curves, results, title_of
 from gpt.store import ACTIVE, RunStore, UnknownRun
 from gpt.study import BUDGETS, MOST_RUNS, MOST_SEEDS, Study
 from playground import form, plots
@@ -194,7 +194,7 @@ def studies(store: RunStore, asked: Any) -> Answer:
         listed.append({
             "id": stored.id, "title": stored.title, "kind": about.kind, "budget": about.budget, "seeds": len(about.seeds),
             "arms": len(about.arms), "runs": len(runs), "done": sum(run.status in ("finished", "diverged") for run in runs),
-            "created": stored.created, "going": any(run.status in ACTIVE for run in runs)})
+            "created": stored.created, "going": any(run.status in GOING for run in runs)})
     return {"studies": listed}
 
 
@@ -210,6 +210,7 @@ def study(store: RunStore, asked: Any) -> Answer:
     return {
         "id": found.id, "title": found.title, "kind": found.study.kind, "path": found.study.path, "label": found.label,
         "budget": found.budget, "seeds": list(found.seeds), "runs": len(found.runs), "done": found.done, "going": found.going,
+        "resumable": found.resumable,
         "caution": found.caution, "left": left(found), **(form.value_of(base.config, preset) if preset else {}),
         "base": arm_row(store, found.base, base, preset),
         "rows": [arm_row(store, arm, planned(found, arm), preset) for arm in found.arms],

@@ -55,6 +55,11 @@ class Scheduler:
             self._enter(Job(id, owner, quota))
         return id
 
+    def check_room(self, owner: str) -> None:
+        """Raises QueueFull if there is no room for one more run of a visitor."""
+        with self._changed:
+            self._jobs.check_room(owner)
+
     def submit_study(self, study: "Study", *, owner: str, preset: str, title: str) -> str:
         """Queue all runs of a study; they go one by one, and wait for what the visitor trains besides. Returns its id.
         Raises QueueFull."""
@@ -108,10 +113,10 @@ class Scheduler:
                 job.quota = quota if quota is None or job.quota is None else job.quota + quota
                 job.leaving = ""
                 return
-            owner = self.store.run(id).owner
-            self._jobs.check_room(owner)
+            stored = self.store.run(id)
+            self._jobs.check_room(stored.owner)
             self.store.adopt(id)
-            self._enter(Job(id, owner, quota))
+            self._enter(Job(id, stored.owner, quota, patient=stored.study is not None))
 
     def step(self, id: str) -> None:
         """Train a run for one step, then leave it paused."""

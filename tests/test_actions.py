@@ -71,7 +71,7 @@ def test_nobody_acts_on_the_runs_of_another(do, ask, store):
     run = finished(do, store)
     study = do.ablate({"visitor": ANN, **SMALL, "arms": ["model.position='none'"], "seeds": 1, "budget": "steps"})
     for name, more in {"rename": {"name": "x"}, "stop": {}, "tag": {"tags": ["x"]}, "delete": {"runs": [run]}, "fork": {"step": 20, **SMALL},
-                       "change": {"changes": {"train.lr": 0.1}}, "extend": {"steps": 5}, "delete_study": study}.items():
+                       "change": {"changes": {"train.lr": 0.1}}, "extend": {"steps": 5}, "delete_study": study, "rest_study": study}.items():
         assert "gone" in getattr(do, name)({"visitor": BOB, "run": run, **more})["refused"], name
     do.delete({"visitor": ANN, "runs": [run]})
     assert "no run" in do.restore({"visitor": BOB, "runs": [run]})["refused"]
@@ -158,6 +158,20 @@ def test_a_study_waits_for_what_its_visitor_trains_besides(do, store, scheduler)
     assert any(run.status in ("queued", "running") for run in store.runs(study=study))
     assert len(do.delete_study({"visitor": ANN, "study": study})["runs"]) == 3
     until(lambda: scheduler.active() == 0)
+
+
+def test_a_study_is_paused_and_gone_on_with(do, ask, store):
+    asked = {"visitor": ANN, "preset": "ladder/03-multi-head", "changes": TINY | {"train.steps": 1500, "train.eval_every": 1500},
+             "sweep": {"path": "train.lr", "values": [1e-3, 2e-3]}, "seeds": 1, "budget": "steps"}
+    study = {"visitor": ANN, **do.ablate(asked)}
+    until(lambda: any(run.status == "running" for run in store.runs(study=study["study"])))
+    assert do.rest_study(study) == {"going": False}
+    until(lambda: not ask.study(study)["going"])
+    told = ask.study(study)
+    assert told["resumable"] and told["done"] < told["runs"]
+    assert do.rest_study(study) == {"going": True} and ask.study(study)["going"]
+    until(lambda: ask.study(study)["done"] == told["runs"])
+    assert not ask.study(study)["resumable"]
 
 
 def test_a_run_is_forked_changed_and_extended(do, ask, store):

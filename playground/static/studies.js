@@ -18,7 +18,9 @@ class Studies {
   constructor(card, layout) {
     Object.assign(this, { card, all: [], shown: recall(KEY), known: false, inView: true, busy: false });
     this.find = (selector) => card.querySelector(selector);
-    this.view = new StudyView(this.find(".study"), JSON.parse(JSON.stringify(layout)), { remove: (study) => this.remove(study) });
+    this.view = new StudyView(this.find(".study"), JSON.parse(JSON.stringify(layout)), {
+      remove: (study) => this.remove(study), rest: (study) => this.rest(study),
+    });
     this.find(".ghost").append(...ghost());
     new IntersectionObserver(([{ isIntersecting }]) => { this.inView = isIntersecting; this.wake(); }, { rootMargin: "400px" }).observe(card);
     document.addEventListener("visibilitychange", () => this.wake());
@@ -99,6 +101,13 @@ class Studies {
     }));
     if (focused) chips.querySelector(`[data-study="${CSS.escape(focused)}"]`)?.focus();
     this.find(".hint-right").textContent = this.all.length > 1 ? `${this.all.length} studies` : "";
+  }
+
+  // Pauses a study, or goes on with it.
+  async rest(study) {
+    const { refused } = await act("rest_study", { visitor: session.visitor, study: study.id });
+    this.view.tell(refused || "");
+    this.look();
   }
 
   async remove(study) {

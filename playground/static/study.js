@@ -42,8 +42,9 @@ export class StudyView {
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", "Held-out loss by step of each variant; the table has where they end");
     this.root.replaceChildren(head, this.note, going, part("figure", "swept"), table, plot, part("p", "caution"), this.tip);
+    this.rest = button("Pause", () => this.actions.rest(this.study));
     this["study-acts"].append(reportButtons(() => ({ study: this.id, runs: [] }), (words) => this.tell(words)),
-      button("Show runs", () => this.showRuns(this.allRuns)), button("Delete", () => this.actions.remove(this.study), "bad-act"));
+      this.rest, button("Show runs", () => this.showRuns(this.allRuns)), button("Delete", () => this.actions.remove(this.study), "bad-act"));
     this.curves = new Curves(plot, layout, (name) => this.light(name));
     this.bindLight();
   }
@@ -88,9 +89,11 @@ export class StudyView {
     this.untold.textContent = untold(study);
     this.conditions.textContent = conditions(study);
     this.caution.textContent = study.caution || "";
-    this.going.hidden = !going;
+    this.going.hidden = !going && !study.resumable;
+    this.rest.hidden = this.going.hidden;
+    this.rest.textContent = going ? "Pause" : "Go on";
     this.bar.style.width = `${runs ? (100 * done) / runs : 0}%`;
-    const ahead = left == null ? "" : left < 1 ? "almost done" : `about ${duration(left)} left`;
+    const ahead = study.resumable ? "at rest" : left == null ? "" : left < 1 ? "almost done" : `about ${duration(left)} left`;
     this.left.textContent = [`${number(done)} of ${number(runs)} runs`, ahead].filter(Boolean).join(" · ");
   }
 
