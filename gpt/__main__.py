@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     command("studies", "List the studies, the newest first.")
     compare = command("compare", "What two or more runs differ in, and how they did.")
     report = command("report", "Write runs, or a study, as one HTML or Markdown file.")
+    compare.usage, report.usage = "python -m gpt compare RUN RUN ...", "python -m gpt report RUN ... [--out FILE]"
     compare.add_argument("runs", nargs="+", metavar="RUN", help=ARGUMENTS["run"])
     report.add_argument("runs", nargs="*", metavar="RUN", help=ARGUMENTS["run"])
     report.add_argument("--study", metavar="STUDY", help="a study and its runs, in place of runs")
@@ -83,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     command("import", "Make a run of a file that `export` wrote: to sample it and, where its text is, to go on with it.", "file")
     command("eval", "A run's loss, bits per character and perplexity over its whole validation text.", "run")
     command("params", "Count a preset's parameters by component.", "preset", sections=("model", "data"))
+    command("script", "Print a preset, with the options you change, as one short Python file that needs only PyTorch.", "preset",
+            sections=everything)
     command("presets", "List the presets.")
     command("runs", "List the runs, the newest first.")
     command("options", "Print the table of all options, as the README has it.")

@@ -212,6 +212,14 @@ def params(arguments: Namespace, changes: Changes) -> int:
     return 0
 
 
+def script(arguments: Namespace, changes: Changes) -> int:
+    from gpt.script import script
+
+    preset = load(arguments.preset)
+    print(script(configure(preset.config, changes), preset), end="")
+    return 0
+
+
 def presets(arguments: Namespace, changes: Changes) -> int:
     for preset in list_presets():
         print(f"{preset.id:22} {preset.title:12} {preset.adds}")
@@ -252,6 +260,6 @@ def bench(arguments: Namespace, changes: Changes) -> int:
 
 
 COMMANDS: dict[str, Callable[[Namespace, Changes], int]] = {
-    "train": train, "resume": resume, "seeds": seeds, "sample": sample, "eval": evaluate, "params": params, "presets": presets,
-    "runs": runs, "options": options, "ladder": ladder, "bench": bench,
+    "train": train, "resume": resume, "seeds": seeds, "sample": sample, "eval": evaluate, "params": params, "script": script,
+    "presets": presets, "runs": runs, "options": options, "ladder": ladder, "bench": bench,
 }

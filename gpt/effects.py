@@ -155,17 +155,13 @@ def _from_losses(does: str, differences: Sequence[float]) -> str:
 
 
 def _not_distinguishable(differences: Sequence[float]) -> str:
-    """The verdict on an interval around 0: what could hide in it, and how many seeds would find that."""
+    """The verdict on an interval around 0: what it does not exclude."""
     mean, low, high = interval(differences)
-    digits, half = _digits(half_width(stdev(differences), len(differences))), (high - low) / 2
+    digits, most = _digits(half_width(stdev(differences), len(differences))), max(-low, high)
     words = f"not distinguishable at this budget: {mean:+.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-    if max(-low, high) < NEGLIGIBLE:
+    if most < NEGLIGIBLE:
         return f"{words}, negligible if anything"
-    words += f"; an effect smaller than {half:.{digits}f} could hide in the noise between seeds"
-    wanted = max(abs(mean), NEGLIGIBLE)
-    enough = (n for n in range(len(differences) + 1, MOST_SEEDS + 1) if half_width(stdev(differences), n) < wanted)
-    if number := next(enough, None):
-        return f"{words}: about {number} seeds could show {wanted:.{_digits(wanted)}f}"
+    words += f"; an effect of up to {most:.{digits}f} could hide in the noise between seeds"
     return f"{words}: more seeds would narrow it" if len(differences) < MOST_SEEDS else words
 
 
@@ -181,11 +177,14 @@ def _digits(*numbers: float) -> int:
 
 
 def caution(effects: Iterable[Effect]) -> str:
-    """What to keep in mind when reading many intervals at once; "" for fewer than three."""
-    if sum(effect.low is not None for effect in effects) < 3:
-        return ""
-    return ("Each interval holds with 95 % for its own row, not for all rows together: "
-            "of 20 parts that do nothing, about one would seem to matter.")
+    """What to keep in mind when reading intervals; "" where there are none."""
+    effects = list(effects)
+    known = sum(effect.low is not None for effect in effects)
+    said = ["Each interval holds with 95 % for its own row, not for all rows together: of 20 parts that do nothing, about one "
+            "would seem to matter. All are compared with the same runs of the base."] * (known > 2)
+    if known and any(effect.kind != "sweep" for effect in effects):
+        said.append("Nothing else was tuned anew for a variant, the learning rate included: one may do better with its own.")
+    return " ".join(said)
 
 
 # Curves -------------------------------------------------------------------------------------------------------------

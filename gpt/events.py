@@ -68,6 +68,19 @@ class Forked:
 
 
 @dataclass(frozen=True)
+class Health:
+    """Sizes of activations, gradients and updates in the step that follows `step` steps, told before that `Step`.
+
+    A row is {"name": "layer 3 MLP", ...} with what there is of: "stream", the residual stream after the part; "out", its
+    own output; "back", the gradient that comes back to that stream; "grad", that of the part's weights before clipping;
+    "update", the step's size as a share of the weights'. Root mean squares; None where it is no number.
+    """
+
+    step: int
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Diverged:
     """The loss stopped being a number; the run ends here. `advice` says what to try."""
 
@@ -93,8 +106,9 @@ class Working:
     done: float
 
 
-Event = Started | Step | Eval | Sample | Changed | Forked | Diverged | Finished | Working
-KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in (Started, Step, Eval, Sample, Changed, Forked, Diverged, Finished)}
+Event = Started | Step | Eval | Sample | Changed | Forked | Health | Diverged | Finished | Working
+STORED = (Started, Step, Eval, Sample, Changed, Forked, Health, Diverged, Finished)
+KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in STORED}
 
 
 def to_dict(event: Event) -> dict[str, Any]:

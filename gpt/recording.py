@@ -3,6 +3,7 @@
 from time import monotonic
 from typing import Iterator
 
+from gpt.changes import Plan
 from gpt.events import Changed, Diverged, Event, Finished, Step, Working
 from gpt.run import Run
 from gpt.store import RunStore
@@ -23,7 +24,7 @@ class Recording:
         """Makes this process the run's writer. Raises RunHeld, UnknownRun, ConfigError or TextError."""
         self.store, self.id = store, id
         stored = store.run(id)
-        self.run = Run(stored.config, store.load_checkpoint(id), stored.plan)
+        self.run = Run(stored.config, store.load_checkpoint(id), stored.plan, measured=True)
         if stored.fingerprint not in (None, self.run.data.fingerprint):
             raise TextError("The text has changed since this run began: put the former one back, or train a new run.")
         store.adopt(id)  # from here on it is ours, so nothing that can be refused comes after
@@ -49,8 +50,7 @@ class Recording:
             if isinstance(event, Finished):
                 self.save(lasting=True)  # the last weights are safe before the run counts as finished
             if isinstance(event, Changed) and (event.step, event.changes) not in self._plan:
-                self._plan.append((event.step, event.changes))
-                self.store.plan(self.id, self._plan)
+                self._plan_on([(event.step, event.changes)])
             self._pending.append(event)
             if isinstance(event, Finished | Diverged) or monotonic() - self._flushed > FLUSH_SECONDS:
                 self.flush()
@@ -65,6 +65,12 @@ class Recording:
         """Whether a quarter of the run ends with this step."""
         total = self.run.cfg.train.steps
         return step < total and step * LASTING // total > (step - 1) * LASTING // total
+
+    def _plan_on(self, changes: Plan) -> None:
+        """Remember options changed on the way, for whoever resumes or reproduces the run."""
+        if changes:
+            self._plan += changes
+            self.store.plan(self.id, self._plan)
 
     def flush(self) -> None:
         """Store the events since the last time."""
@@ -83,5 +89,6 @@ class Recording:
         while self._step < self.run.state.step:  # done on a GPU, and not yet told
             next(self._events)
         self._events.close()
+        self._plan_on(self.run.unmade())
         self.save()
         self.store.set_status(self.id, status, message)

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from statistics import median
 
 from gpt.config import RunConfig
 from gpt.effects import Effect, Outcome, caution, effect, ranked
@@ -13,6 +15,8 @@ from gpt.records import StoredRun, StoredStudy
 from gpt.store import RunStore
 from gpt.study import BUDGETS, Study
 
+AWAY = 1.0  # nats above guessing
+STRETCHES = 25  # of a run, whose pace is looked at
 GOING, RESTING = ("queued", "running"), ("paused", "stopped", "interrupted")  # what a run's status says of a study
 Curve = list[tuple[int, float]]  # (step, validation loss in nats)
 
@@ -83,7 +87,8 @@ class Results:
 
     @property
     def caution(self) -> str:
-        return caution(self.rows)
+        early = "Runs are still to come: whoever looks early and often sees effects that are none. " * (self.going and self.done > 0)
+        return (early + caution(self.rows)).strip()
 
     @property
     def seeds(self) -> Sequence[int]:
@@ -108,8 +113,8 @@ def results(store: RunStore, stored: StoredStudy) -> Results:
     arms: list[list[StoredRun]] = [[] for _ in study.arms]
     for run in reversed(store.runs(study=stored.id)):
         arms[run.arm].append(run)
-    base = outcomes(arms[study.base])
-    found = {index: ArmResult(effect(planned, base, outcomes(arms[index])), arms[index]) for index, planned in enumerate(study.arms)}
+    base = outcomes(store, arms[study.base])
+    found = {index: ArmResult(effect(planned, base, outcomes(store, arms[index])), arms[index]) for index, planned in enumerate(study.arms)}
     others = [result for index, result in found.items() if index != study.base]
     if study.kind == "ablation":
         place = {id(row): at for at, row in enumerate(ranked([result.effect for result in others]))}
@@ -117,11 +122,26 @@ def results(store: RunStore, stored: StoredStudy) -> Results:
     return Results(stored.id, stored.title, study, found[study.base], others)
 
 
-def outcomes(runs: Sequence[StoredRun]) -> list[Outcome]:
-    """How those that have ended did; the loss of one that diverged is no number."""
-    return [Outcome(int(run.options["train.seed"]), math.nan if run.status == "diverged" else run.val_loss, run.parameters or 0,
-                    run.seconds)
+def outcomes(store: RunStore, runs: Sequence[StoredRun]) -> list[Outcome]:
+    """How those that have ended did. The loss of one that diverged, or ended far above guessing, is no number: how far it
+    ran away measures nothing."""
+    return [Outcome(int(run.options["train.seed"]), math.nan if ran_away(run) else run.val_loss, run.parameters or 0,
+                    usual_seconds(store, run.id, run.step))
             for run in runs if run.status in ("finished", "diverged")]
+
+
+def ran_away(run: StoredRun) -> bool:
+    """Whether a run that has ended did so without learning anything."""
+    return run.status == "diverged" or run.val_loss is None or not run.val_loss < math.log(run.vocab_size or 1) + AWAY
+
+
+@lru_cache(maxsize=4096)
+def usual_seconds(store: RunStore, run: str, steps: int) -> float:
+    """What training takes at the run's usual pace: other work on the machine holds up some of its steps, not most."""
+    stride = max(1, steps // STRETCHES)
+    ends = [0.0, *(seconds for _, _, seconds in store.points(run, 0, stride, STRETCHES + 1))]
+    paces = [(end - start) / stride for start, end in zip(ends, ends[1:])]
+    return median(paces) * steps if paces else 0.0
 
 
 def curves(store: RunStore, runs: Sequence[StoredRun]) -> list[Curve]:

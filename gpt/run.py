@@ -3,6 +3,7 @@
 import math
 import platform
 from collections import deque
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from time import sleep
@@ -34,14 +35,16 @@ Checkpoint = tuple[int, dict[str, Tensor], dict[str, str]]
 class Run:
     """One run of a config, from its start or from a checkpoint. Raises ConfigError or TextError before it begins.
 
-    `plan` are options to be changed on the way; those due before the checkpoint have been.
+    `plan` are options to be changed on the way; those due before the checkpoint have been. If it is `measured`, it also
+    tells the `Health` of its signals.
     """
 
-    def __init__(self, cfg: RunConfig, checkpoint: Checkpoint | None = None, plan: Plan = ()):
+    def __init__(self, cfg: RunConfig, checkpoint: Checkpoint | None = None, plan: Plan = (), measured: bool = False):
         begun = checkpoint[0] if checkpoint else 0
         cfg = after(cfg, [change for change in plan if change[0] < begun])
         self._plan = deque(sorted((change for change in plan if change[0] >= begun), key=lambda change: change[0]))
         self._wanted: deque[dict[str, Any]] = deque()
+        self._measured = measured
         if wrong := cfg.problems():
             raise ConfigError(wrong)
         self.cfg = cfg
@@ -69,13 +72,15 @@ class Run:
             yield from self.make_changes()
             going = False
             change_at = self._plan[0][0] if self._plan else math.inf
-            for event in train(self.state, self.data, self.cfg.train, checked=checked, change_at=change_at):
+            for event in train(self.state, self.data, self.cfg.train, checked=checked, change_at=change_at,
+                               measured=self._measured):
                 yield event
                 if isinstance(event, Eval):
                     checked = event.step
                     if self.cfg.sample.length:
                         yield from self.automatic_sample(event.step)
-                if self.change_is_due() and isinstance(event, Step | Eval) and event.step == self.state.step < self.cfg.train.steps:
+                told = isinstance(event, Step | Eval) and event.step == self.state.step  # the weights are those of this step
+                if told and self.change_is_due() and self.state.step < self.cfg.train.steps:
                     going = True
                     break
 
@@ -85,6 +90,10 @@ class Run:
         """Have options changed before the next step; from any thread. Raises ConfigError for what cannot be changed now."""
         changeable(self.cfg, changes)
         self._wanted.append(changes)
+
+    def unmade(self) -> Plan:
+        """What was asked for and not yet made, as a plan for whoever goes on from here."""
+        return [(self.state.step, changes) for changes in self._wanted]
 
     def change_is_due(self) -> bool:
         return bool(self._wanted) or bool(self._plan) and self._plan[0][0] <= self.state.step
@@ -136,10 +145,11 @@ class Run:
         """
         for _ in range(attempts):
             version = self.state.version
-            copy = deepcopy(self.model, {id(self.model.noise): Noise()})
-            vars(copy).pop("forward", None)  # a recorded one is the original's
-            if version % 2 == 0 and version == self.state.version:
-                return Sampler(copy, self.data.tokenizer)
+            with suppress(RuntimeError):  # hooks come and go in steps that are measured
+                copy = deepcopy(self.model, {id(self.model.noise): Noise()})
+                vars(copy).pop("forward", None)  # a recorded one is the original's
+                if version % 2 == 0 and version == self.state.version:
+                    return Sampler(copy, self.data.tokenizer)
             sleep(0.001)
         raise TimeoutError("the weights changed each time they were copied")
 

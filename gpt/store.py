@@ -29,6 +29,7 @@ from gpt.events import Eval, Event, Finished, Step
 from gpt.home import home
 from gpt.locks import Locks
 from gpt.options import Refusal
+from gpt.presets import Preset, named
 from gpt.records import COLUMNS, NEXT_TOUCH, StoredRun, StoredStudy
 
 if TYPE_CHECKING:
@@ -155,8 +156,8 @@ class RunStore:
         with self._own(run) as db:
             _update(db, run, {"status": status, "message": message})
 
-    def adopt(self, run: str, config: RunConfig | None = None) -> None:
-        """Makes this store the writer of a run and queues it, to resume it or, with a longer `config`, to extend it.
+    def adopt(self, run: str, config: RunConfig | None = None, preset: Preset | None = None) -> None:
+        """Makes this store the writer of a run and queues it, to resume it or, with a longer `config` of `preset`, to extend it.
 
         Raises UnknownRun, and RunHeld if another live process is at it.
         """
@@ -164,6 +165,8 @@ class RunStore:
         with self._write() as db:
             self._check_free(db, run)
             about = records.of_config(config) if config else {}
+            if config and preset:
+                about["labels"] = json.dumps(named(config, preset.config)["labels"])
             _update(db, run, {"writer": token, "status": "queued", "message": "", **about})
 
     def describe(self, run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> None:
@@ -282,7 +285,7 @@ class RunStore:
     def copy_history(self, parent: str, run: str, step: int) -> None:
         """Gives a new run what another went through in its first `step` steps: all up to the moment when they were done.
         Raises UnknownRun, RunHeld."""
-        kinds = "kind IN ('eval', 'sample', 'changed')"
+        kinds = "kind IN ('eval', 'sample', 'changed', 'health')"
         with self._own(run) as db:
             db.execute("INSERT INTO steps SELECT ?, step, loss, seconds FROM steps WHERE run = ? AND step <= ?", (run, parent, step))
             db.execute("INSERT INTO events SELECT ?, seq + 2, step, kind, data FROM events "

@@ -49,7 +49,9 @@ def begin(arguments: Namespace, preset: Preset, config: RunConfig, arms: list[Ar
     study = plan(config, arms, arguments.budget, arguments.seeds, vocab_size, path)
     store = RunStore()
     id, _ = create(store, study, owner=OWNER, preset=preset.id, title=title_of(preset, config, path))
-    print(f"study {id}: {len(study.arms)} variants x {len(study.seeds)} seeds, about {seconds(study):,.0f} s", flush=True)
+    number = len(study.seeds)
+    print(f"study {id}: the base and {len(study.arms) - 1} variants, {number} seed{'s' * (number > 1)} each, "
+          f"about {max(1, seconds(study)):,.0f} s", flush=True)
     return go_on(store, id)
 
 
@@ -136,12 +138,16 @@ def compare(arguments: Namespace, changes: Changes) -> int:
 def report(arguments: Namespace, changes: Changes) -> int:
     from gpt import report as reports
 
+    if arguments.study and arguments.runs:
+        raise Refusal("Name runs or a study, not both: a study brings its own runs.")
     store = RunStore()
     found = results(store, store.study(arguments.study)) if arguments.study else None
     ids = [run.id for run in found.runs] if found else [store.find(run) for run in arguments.runs]
     stories = reports.gather(store, ids)
     title = found.title if found else " and ".join(comparison.names([story.run for story in stories])[:3])
     out = Path(arguments.out or reports.file_name(title, "html"))
+    if out.suffix not in (".html", ".md") and not out.exists():
+        raise Refusal(f"{out} is neither HTML nor Markdown: use --out FILE.html or FILE.md.")
     write = reports.markdown if out.suffix == ".md" else reports.page
     try:
         out.write_text(write(stories, title, found), encoding="utf-8")

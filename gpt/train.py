@@ -18,7 +18,8 @@ from torch import Tensor
 from gpt import kernels
 from gpt.config import TrainConfig
 from gpt.data import Dataset
-from gpt.events import Diverged, Eval, Finished, Step, Working
+from gpt.events import Diverged, Eval, Finished, Health, Step, Working
+from gpt.health import Probe, is_measured
 from gpt.model import GPT, Bigram
 from gpt.optim import make_optimizers
 from gpt.schedules import learning_rate
@@ -86,13 +87,13 @@ def record(model: GPT | Bigram, cfg: TrainConfig) -> None:
 
 
 def train(state: TrainState, data: Dataset, cfg: TrainConfig, *, checked: int = -1,
-          change_at: float = math.inf) -> Iterator[Step | Eval | Working | Diverged | Finished]:
+          change_at: float = math.inf, measured: bool = False) -> Iterator[Step | Eval | Health | Working | Diverged | Finished]:
     """Train from `state.step` to `cfg.steps`, yielding what happens: an `Eval` before the first step, every
     `eval_every` steps and at the end, a `Step` for each step, `Finished` or `Diverged` last; `Working` in between.
 
     Losses are read from a GPU a few at a time, since waiting for one leaves it idle: a `Step` whose number is less than
     `state.step` is followed by others that are already done; none of them is beyond `change_at`. No check is made after
-    step `checked`, where it has been made already.
+    step `checked`, where it has been made already. If it is to be `measured`, a `Health` comes before some of the steps.
     """
     device = next(state.model.parameters()).device
     rows = max(1, EVAL_TOKENS // state.model.cfg.block_size)
@@ -112,7 +113,7 @@ def train(state: TrainState, data: Dataset, cfg: TrainConfig, *, checked: int = 
             return
         check = cfg.eval_every - state.step % cfg.eval_every
         change = max(1, change_at - state.step)
-        for event in steps(state, data, cfg, min(at_once, check, change, cfg.steps - state.step), device):
+        for event in steps(state, data, cfg, min(at_once, check, change, cfg.steps - state.step), device, measured):
             yield event
             if isinstance(event, Diverged):
                 return
@@ -124,27 +125,33 @@ def most_at_once(device: torch.device) -> int:
     return 1 if device.type == "cpu" else 16
 
 
-def steps(state: TrainState, data: Dataset, cfg: TrainConfig, count: int, device: torch.device) -> list[Step | Diverged]:
-    """Train `count` steps, reading their losses together at the end."""
+def steps(state: TrainState, data: Dataset, cfg: TrainConfig, count: int, device: torch.device,
+          measured: bool = False) -> list[Step | Health | Diverged]:
+    """Train `count` steps, reading their losses, and what is `measured`, together at the end."""
     first, before, began = state.step, state.seconds, perf_counter()
-    losses = []
+    losses, probes = [], {}
     for _ in range(count):
-        losses.append(train_step(state, data, cfg, device))
+        if measured and is_measured(state.step + 1, cfg.steps):
+            probes[state.step] = Probe(state.model)
+        losses.append(train_step(state, data, cfg, device, probes.get(state.step)))
         state.step += 1
     read = [float(loss) for loss in losses] if count == 1 else torch.stack(losses).tolist()
+    rows = {step: probe.rows() for step, probe in probes.items()}
     each = (perf_counter() - began) / count
-    events: list[Step | Diverged] = []
+    events: list[Step | Health | Diverged] = []
     for number, loss in enumerate(read, start=1):
         if not math.isfinite(loss):
             state.step = first + number - 1
             return [*events, Diverged(state.step, diverged_advice(cfg))]
         state.seconds = before + number * each
+        if rows.get(first + number - 1):
+            events.append(Health(first + number - 1, rows[first + number - 1]))
         events.append(Step(first + number, loss, state.seconds))
     return events
 
 
-def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch.device) -> Tensor:
-    """One batch, one update; returns the batch's loss before it, a number on the device.
+def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch.device, probe: Probe | None = None) -> Tensor:
+    """One batch, one update, looked at by the `probe`; returns the batch's loss before it, a number on the device.
 
     A loss that is not finite updates nothing; on a GPU it does, since to see it in time is to wait for it.
     """
@@ -153,11 +160,18 @@ def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch
     if not model.training:  # it tells every module, which small models feel
         model.train()
     model.noise.reseed(cfg.seed, state.step, device=device)
+    x, y = moved(x, device), moved(y, device)
+    if probe:
+        probe.attach()
     with products(cfg, device):
-        loss = mean_loss(model, moved(x, device), moved(y, device))
+        loss = mean_loss(model, x, y)
+        if probe:
+            probe.detach(x)
     if device.type == "cpu" and not math.isfinite(loss.item()):
         return loss.detach()
     loss.backward()
+    if probe:
+        probe.before_update()
     if cfg.grad_clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), cfg.grad_clip)
     rate = learning_rate(state.step, cfg)
@@ -170,6 +184,8 @@ def train_step(state: TrainState, data: Dataset, cfg: TrainConfig, device: torch
             for parameter in group["params"]:
                 parameter.grad = None
     state.version += 1
+    if probe:
+        probe.after_update()
     return loss.detach()
 
 

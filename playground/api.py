@@ -20,10 +20,10 @@ from gpt.events import to_dict
 from gpt.options import Refusal, replace
 from gpt.presets import list_presets, load, named
 from gpt.store import RunStore
-from playground import comparing
+from playground import comparing, form
 from playground.actions import one
-from playground.asked import sendable, visitor_of
-from playground.rows import row
+from playground.asked import sendable, visitor_of, whole
+from playground.rows import GONE, row
 from playground.scheduler import Scheduler
 
 EVENTS, STEPS = 200, 2000  # most in one answer
@@ -43,7 +43,7 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
         Returns {"run": its id, "visitor": the key that was given or made}.
         """
         owner, base = key(visitor), load(preset)
-        config = replace(base.config, changes)
+        config = replace(base.config, form.changes_of({"changes": changes}))
         run = scheduler.submit(config, owner=owner, preset=base.id, **named(config, base.config))
         return {"run": run, "visitor": owner}
 
@@ -53,7 +53,8 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
         Returns {"status", "step", "steps", "events", "after", "seq"}: the last two are the next cursors.
         """
         found = one(store, {"visitor": visitor, "run": run})
-        steps, others = store.points(run, max(0, after), 1, STEPS), store.events(run, max(0, seq), EVENTS)
+        after, seq = (whole({"cursor": cursor}, "cursor") for cursor in (after, seq))
+        steps, others = store.points(run, after, 1, STEPS), store.events(run, seq, EVENTS)
         return {"status": found.status, "step": found.step, "steps": [list(point) for point in steps],
                 "events": [to_dict(event) for _, event in others], "after": steps[-1][0] if steps else after,
                 "seq": others[-1][0] if others else seq}
@@ -97,7 +98,10 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
 
     def study(study: str, visitor: str) -> dict:
         """What a study has found so far: the ranked arms with their differences, intervals and verdicts."""
-        return without_paths(comparing.study(store, {"visitor": visitor, "study": study}))
+        found = comparing.study(store, {"visitor": visitor, "study": study})
+        if found == GONE:
+            raise Refusal("There is no such study of this visitor's.")
+        return without_paths(found)
 
     for endpoint in (presets, start, events, sample, stop, runs, compare, ablate, study):
         gr.api(worded(endpoint), api_name=endpoint.__name__, concurrency_limit=4 if endpoint is sample else None)

@@ -23,9 +23,10 @@ from gpt.options import Refusal
 from gpt.store import RunStore
 from playground.actions import actions, write_for
 from playground.api import add_endpoints
-from playground.direct import direct, streamed
+from playground.bringing import MOST_BYTES, TOO_LARGE, bring_for, take_for
+from playground.direct import binary, direct, received, streamed
 from playground.page import Page
-from playground.panels import card, masthead, model, runs_table, settings, studies, training, writing
+from playground.panels import card, code, health, inspecting, masthead, model, runs_table, settings, studies, training, writing
 from playground.panels.island import ROUTE
 from playground.questions import questions
 from playground.scheduler import Scheduler
@@ -54,6 +55,11 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
                     runs_table.runs_table()
                     studies.differences()
                     studies.studies()
+                with gr.Column(elem_id="inspecting"):
+                    health.health()
+                    inspecting.inspecting()
+                with gr.Column(elem_id="coding"):
+                    code.code()
             with gr.Column(elem_id="right"):
                 form = settings.settings()
                 pasted, paste, upload, text_note = settings.own_text()
@@ -71,11 +77,12 @@ def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any)
                            font_mono=[font("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"])
     answers = {f"ask/{name}": direct(question) for name, question in vars(questions(store, scheduler)).items()}
     answers |= {f"do/{name}": direct(action) for name, action in vars(actions(store, scheduler)).items()}
-    answers["write"] = streamed(write_for(store, scheduler))
+    answers |= {"write": streamed(write_for(store, scheduler)), "take": binary(take_for(store)),
+                "bring": received(bring_for(store, scheduler), MOST_BYTES, TOO_LARGE)}
     routes = [*(Route(f"/{ROUTE}/{path}", endpoint, methods=["POST"]) for path, endpoint in answers.items()),
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
-    sheets = ("page", "form", "chart", "card", "compare", "studies")
+    sheets = ("page", "form", "chart", "card", "compare", "studies", "inspect", "health", "code")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,

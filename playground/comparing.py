@@ -28,12 +28,12 @@ LATEST = 200  # newest runs among which the one before is looked for
 # Runs -------------------------------------------------------------------------------------------------------------
 
 
-def my_runs(store: RunStore, asked: Any, most: int) -> list[StoredRun]:
+def my_runs(store: RunStore, asked: Any, most: int, least: int = 1) -> list[StoredRun]:
     """The visitor's runs that are asked about, as {"runs": [ids]}. Raises Refusal for none, too many, or another's."""
     ids = fields(asked).get("runs")
     ids = list(dict.fromkeys(id for id in ids if isinstance(id, str))) if isinstance(ids, list) else []
-    if not 1 <= len(ids) <= most:
-        raise Refusal(f"{len(ids)} runs are chosen: choose from 1 to {most}.")
+    if not least <= len(ids) <= most:
+        raise Refusal(f"{len(ids)} runs are chosen: choose from {least} to {most}.")
     runs = [mine(store, {**fields(asked), "run": id}) for id in ids]
     if None in runs:
         raise UnknownRun("One of these runs is gone: choose others.")
@@ -42,7 +42,7 @@ def my_runs(store: RunStore, asked: Any, most: int) -> list[StoredRun]:
 
 def compare(store: RunStore, asked: Any) -> Answer:
     """Two to eight runs side by side."""
-    runs = my_runs(store, asked, MOST_COMPARED)
+    runs = my_runs(store, asked, MOST_COMPARED, least=2)
     told = [comparison.outcome(store, run) for run in runs]
     names = comparison.names(runs)
     described = [{"id": run.id, **asdict(outcome), "name": name, "colour": run.part, "tokens_per_second": outcome.speed}

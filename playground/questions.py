@@ -6,6 +6,7 @@ requests, not queued events. No torch is imported before the first `check`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gpt.changes import in_words
@@ -15,7 +16,7 @@ from gpt.home import home
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
-from playground import comparing, form, plots
+from playground import bringing, coding, comparing, form, healthy, inspecting, plots
 from playground.asked import fields, moment, sendable, visitor_of, whole
 from playground.rows import GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, row, total_of, works
 from playground.scheduler import Scheduler
@@ -26,6 +27,8 @@ RECENT = 32  # steps whose mean loss is put into words
 EARLIER = 120  # most points of an earlier run's curve
 LISTED = 2000  # newest runs of a visitor that the page lists
 PROMPT = 24  # letters of a prompt beside the samples
+
+QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health)
 
 Question = Callable[[Any], Answer]
 
@@ -48,6 +51,11 @@ class Questions:
     studies: Question
     study: Question
     report: Question
+    health: Question  # how the signals of a run fare
+    script: Question  # code and weights
+    weights: Question
+    look: Question  # the inside of a model
+    knock_out: Question
 
 
 def questions(store: RunStore, scheduler: Scheduler) -> Questions:
@@ -90,8 +98,10 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
         return sendable({"runs": [row(run) for run in known], "done": store.finished_presets(visitor),
                          "touched": max((run.touched for run in known), default=since)})
 
-    about_store = {question.__name__: refusing(store, question) for question in comparing.QUESTIONS}
-    return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs, **about_store)
+    about_store = {question.__name__: refusing(store, question) for question in QUESTIONS}
+    about_models = {question.__name__: refusing(store, partial(question, scheduler)) for question in inspecting.QUESTIONS}
+    return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs,
+                     **about_store, **about_models)
 
 
 def refusing(store: RunStore, question: Callable[[RunStore, Any], Answer]) -> Question:

@@ -71,7 +71,9 @@ def total_of(run: StoredRun) -> int:
 
 
 def more_steps(run: StoredRun) -> int:
-    """How many steps a press of "+N" adds: half as many as are done, to one digit; 0 where no more are allowed."""
+    """How many steps a press of "+N" adds: half as many as are done, to one digit; 0 where no more are allowed, or make sense."""
+    if run.study:
+        return 0
     half = (run.step + 1) // 2
     digit = 10 ** (len(str(half)) - 1)
     return max(0, min(half // digit * digit, MOST_STEPS - run.step))

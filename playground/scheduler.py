@@ -10,16 +10,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
+from gpt import compare as comparison
 from gpt.changes import changeable
 from gpt.config import RunConfig, SampleConfig
 from gpt.events import Diverged, Finished, Forked, Step
 from gpt.options import ConfigError, Refusal, replace, shorten
+from gpt.records import StoredRun
 from gpt.results import create
 from gpt.store import RunStore
 from playground.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from gpt.recording import Recording
+    from gpt.run import Sampler
     from gpt.study import Study
 
 QUANTUM_SECONDS = 0.1
@@ -84,6 +87,7 @@ class Scheduler:
 
     def change(self, id: str, changes: dict[str, Any]) -> None:
         """Change options of a run on its way, before its next step. Raises ConfigError, RunHeld, UnknownRun."""
+        self._check_alone(self.store.run(id))
         with self._changed:
             job = self._jobs.get(id)
             if job and job.recording:
@@ -98,6 +102,11 @@ class Scheduler:
                 self.store.set_status(id, "queued" if job else stored.status.replace("interrupted", "paused"))
                 return
         loaded.result().run.change(changes)
+
+    def _check_alone(self, stored: StoredRun) -> None:
+        """Raises ConfigError for a run of a study: what has another budget or other options cannot be compared there."""
+        if stored.study:
+            raise ConfigError(["This run belongs to a study, whose comparison that would spoil: fork it instead."])
 
     def discard(self, ids: list[str]) -> None:
         """Stop runs and put them out of sight; `RunStore.restore` brings them back for an hour. Raises UnknownRun, RunHeld."""
@@ -133,12 +142,13 @@ class Scheduler:
     def extend(self, id: str, steps: int) -> None:
         """Train an ended run for `steps` more than it has done. Raises ConfigError, RunHeld, QueueFull."""
         stored = self.store.run(id)
+        self._check_alone(stored)
         longer = replace(stored.config, {"train.steps": stored.step + steps})
         with self._changed:
             if id in self._jobs:
                 raise ConfigError(["The run is still going: wait for its end, or stop it, and extend it then."])
             self._jobs.check_room(stored.owner)
-            self.store.adopt(id, longer)
+            self.store.adopt(id, longer, comparison.preset_of(stored))
             self._enter(Job(id, stored.owner))
 
     def sample(self, id: str, cfg: SampleConfig) -> Iterator[str]:
@@ -147,14 +157,20 @@ class Scheduler:
 
         if wrong := cfg.problems():
             raise ConfigError(wrong)
-        job = self._jobs.get(id)
-        loaded = job and job.recording
-        if loaded and loaded.done() and not loaded.exception():
-            return job.sampler().sample(cfg)
+        if live := self.live(id):
+            return live[1].sample(cfg)
         run, weights = self.store.run(id), self.store.load_checkpoint(id)
         if weights is None:
             raise ConfigError(["This run has no weights yet: let it train for a step."])
         return stored_sampler(run, weights).sample(cfg)
+
+    def live(self, id: str) -> "tuple[int, Sampler] | None":
+        """The steps that an active run has done, and its model as it is now; None for a run that is not active."""
+        job = self._jobs.get(id)
+        loaded = job and job.recording
+        if not loaded or not loaded.done() or loaded.exception():
+            return None
+        return loaded.result().run.state.step, job.sampler()
 
     def close(self) -> None:
         """Save all active runs and end the thread; the runs then show as interrupted, and can be resumed."""

@@ -187,6 +187,7 @@ def test_a_run_is_forked_changed_and_extended(do, ask, store):
     assert "has finished" in do.change({**asked, "changes": {"train.lr": 0.1}})["refused"]
     assert do.extend({**asked, "steps": 10}) == {"run": run}
     until(lambda: store.run(run).status == "finished" and store.run(run).step == 50)
+    assert "steps 50" in store.run(run).labels and "steps 40" not in store.run(run).labels
 
 
 def test_a_paused_run_can_be_changed_and_goes_on_so(do, ask, store, scheduler):
@@ -224,6 +225,9 @@ def test_a_study_is_planned_trained_and_reported(do, ask, store):
     until(lambda: not ask.study({"visitor": ANN, "study": study})["going"])
     told = ask.study({"visitor": ANN, "study": study})
     assert told["done"] == told["runs"] == 6 and {row["name"] for row in told["rows"]} == {"-position", "+MLP"}
+    spoiled = {"visitor": ANN, "run": told["base"]["runs"][0]}
+    assert "belongs to a study" in do.extend({**spoiled, "steps": 5})["refused"]
+    assert "belongs to a study" in do.change({**spoiled, "changes": {"train.lr": 0.1}})["refused"]
     assert all(row["pairs"] == 2 and row["low"] <= row["mean"] <= row["high"] and row["verdict"] for row in told["rows"])
     assert "floating-point" in told["budget"] and told["base"]["curve"]["steps"] == [0, 20, 40]
     listed = ask.studies({"visitor": ANN})["studies"]

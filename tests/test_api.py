@@ -67,10 +67,11 @@ def test_an_ablation_is_ranked(client):
 
 def test_refusals_are_errors_in_words(client):
     run = client.predict("03", QUICK, "", api_name="/start")
+    ended(client, run["run"], run["visitor"])
     for asked, api_name, says in [
         (("nope", {}, ""), "/start", "no preset"), (("03", {"train.stepz": 1}, ""), "/start", "Did you mean train.steps"),
         (("03", {}, "me"), "/start", "visitor's key"), ((run["run"], "Bob_----------------02"), "/events", "gone"),
-        (("Bob",), "/runs", "visitor's key"), (([run["run"]], "Bob_----------------02"), "/compare", "gone"),
+        (("Bob",), "/runs", "visitor's key"), (([run["run"], "x"], "Bob_----------------02"), "/compare", "gone"),
         (("03", QUICK, ["-nothing"], 1, "steps", ""), "/ablate", "no variant"), (("03", QUICK, [], 1, "luck", ""), "/ablate", "budget"),
         ((run["run"], run["visitor"], "東", 5), "/sample", "Unknown characters")]:
         with pytest.raises(AppError, match=says):

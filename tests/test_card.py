@@ -18,7 +18,7 @@ def ended(final: float | None, config: RunConfig | None = None, val=lambda share
     (2.0, 2.13, "2.000 nats a character, 0.130 below 08's 2.130, a clear difference: "
                 "the right character gets 14% more probability."),
     (2.13, 2.0, "0.130 above 08's 2.000, a clear difference: the right character gets 12% less probability."),
-    (2.0, 2.03, "a small difference: the right character gets 3% more"),
+    (2.0, 2.045, "a small difference: the right character gets 5% more"),
     (1.5, 3.1, "a large difference: the right character gets 5.0 times the probability."),
     (2.013, 2.0, "0.013 above 08's 2.000: so little may be chance."),
     (2.0001, 2.0, "It ended at 2.000 nats a character, as 08 did."),

@@ -132,3 +132,16 @@ def test_what_cannot_change_on_the_way_is_refused_in_words():
         with pytest.raises(ConfigError, match=says):
             run.change(changes)
     assert not run.change_is_due()
+
+
+def test_a_change_asked_for_just_before_a_run_is_left_is_made_when_it_goes_on(store):
+    run = store.create(replace(RunConfig(), SMALL), owner="me", preset="modern/gpt2")
+    recording = Recording(store, run)
+    for event in recording:
+        if isinstance(event, Step) and event.step == 5:
+            recording.run.change({"train.lr": 0.02})
+            break
+    recording.leave("paused")
+    assert store.run(run).plan == [(5, {"train.lr": 0.02})]
+    list(Recording(store, run))
+    assert losses(store, run) == losses(store, trained(store, plan=[(5, {"train.lr": 0.02})]))

@@ -65,7 +65,7 @@ def test_every_question_answers_any_json(ask, name, asked):
     assert isinstance(answer, dict) and size(answer) < 10_000
     if name in ("compare", "report"):
         assert "are chosen" in answer["refused"]
-    elif name not in ("check", "runs", "arms", "plan", "studies"):  # which are about no run, or about all
+    elif name not in ("check", "runs", "arms", "plan", "studies", "script"):  # which are about no run, or about all
         assert answer == {"status": "gone"}
 
 
@@ -266,7 +266,7 @@ def test_a_run_can_be_put_back_into_the_form(ask, store):
 def test_more_steps_are_half_of_those_done_within_the_limit(store, done, most, more):
     from types import SimpleNamespace
 
-    assert rows.more_steps(SimpleNamespace(step=done, options={"train.steps": most})) == more
+    assert rows.more_steps(SimpleNamespace(step=done, study=None, options={"train.steps": most})) == more
 
 
 def test_a_run_at_the_limit_is_not_extended(store, scheduler):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gpt.config import RunConfig
-from gpt.events import Diverged, Eval, Finished, Sample, Started, Step, Working, to_dict
+from gpt.events import Diverged, Eval, Finished, Health, Sample, Started, Step, Working, to_dict
 from gpt.options import replace
 from gpt.recording import Recording
 from gpt.store import RunStore
@@ -43,7 +43,7 @@ def happenings(store: RunStore, run: str) -> list[dict]:
 def test_every_event_reaches_the_store(store):
     run = new_run(store)
     events = [event for event in Recording(store, run) if not isinstance(event, Working)]
-    assert [type(e) for e in events[:4]] == [Started, Eval, Sample, Step] and isinstance(events[-1], Sample | Finished)
+    assert [type(e) for e in events[:5]] == [Started, Eval, Sample, Health, Step] and isinstance(events[-1], Sample | Finished)
     assert losses(store, run) == [(e.step, e.loss) for e in events if isinstance(e, Step)]
     assert [e for _, e in store.events(run)] == [e for e in events if not isinstance(e, Step)]
     stored = store.run(run)

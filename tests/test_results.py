@@ -58,9 +58,22 @@ def test_runs_that_were_deleted_or_diverged_are_counted_as_such(tmp_path):
     id, runs = create(store, plan(config, [wild], "steps", 2, 65), owner="me", preset="ladder/03-multi-head", title="")
     for run in runs:
         list(Recording(store, run))
-    store.set_status(runs[1], "diverged")
-    assert results(store, store.study(id)).rows[0].diverged == 1
+    assert results(store, store.study(id)).rows[0].diverged == 2  # by how far their losses ran away
     store.discard(runs[:2])
     found = results(store, store.study(id))
-    assert len(found.runs) == 2 and found.rows[0].pairs == 1 and found.base.effect.loss is not None
+    assert len(found.runs) == 2 and found.rows[0].diverged == 1 and found.base.effect.loss is not None
+    store.close()
+
+
+def test_a_loss_that_ran_away_measures_nothing(tmp_path):
+    """It is a number still, and an interval over such numbers would be absurd."""
+    config = replace(load("03").config, {"train.steps": 60, "train.eval_every": 60, "train.eval_tokens": 64})
+    store = RunStore(tmp_path)
+    wild = make_arm(config, "swap", {"train.lr": 1.0})
+    id, runs = create(store, plan(config, [wild], "steps", 2, 65), owner="me", preset="ladder/03-multi-head", title="")
+    for run in runs:
+        list(Recording(store, run))
+    found = results(store, store.study(id)).rows[0]
+    assert store.run(runs[1]).val_loss > 10 and found.mean is None and found.diverged == 2 and found.clear
+    assert "diverge" in found.verdict and results(store, store.study(id)).base.effect.loss < 4.2
     store.close()

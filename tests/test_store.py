@@ -590,13 +590,13 @@ def test_a_store_of_the_first_version_is_brought_forward_with_all_it_holds(tmp_p
 
 
 def test_a_thousand_runs_are_listed_as_the_page_wants_them_in_little_time(store):
-    """In a fifth of a second here and now; a machine under load gets the best of several tries."""
+    """In less than a fifth of a second of the processor's time, whatever else it does."""
     from playground.rows import row
 
     runs = [new(store) for _ in range(1000)]
     taken = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         listed = [row(run) for run in store.runs("me")]
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
     assert len(listed) == len(runs) == 1000 and min(taken) < 0.2, f"{min(taken):.3f} s"

@@ -29,7 +29,7 @@ def said(capsys, *arguments: str, status: int = 0) -> str:
 
 def test_ablate_ranks_the_parts_and_can_be_read_again(capsys):
     out = said(capsys, "ablate", "03", *FAST, "--seeds=2", "--only=-position", "--only=+MLP")
-    assert "3 variants x 2 seeds" in out and "6 of 6" in out and "95 % interval" in out
+    assert "the base and 2 variants, 2 seeds each" in out and "6 of 6" in out and "95 % interval" in out
     assert re.search(r"^-position .*[+-]0\.\d{4} .* to ", out, re.M) and re.search(r"^\+MLP ", out, re.M)
     study = re.search(r"study (\S+):", out)[1]
     assert f"{study}  " in said(capsys, "studies") and "6 of   6 runs" in said(capsys, "studies")

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from gpt.config import ModelConfig, SampleConfig, TrainConfig
 from gpt.data import Dataset
-from gpt.events import Changed, KINDS, Diverged, Eval, Forked, Event, Finished, Sample, Started, Step, Working, from_dict, to_dict
+from gpt.events import (
+    KINDS, Changed, Diverged, Eval, Event, Finished, Forked, Health, Sample, Started, Step, Working, from_dict, to_dict,
+)
 from gpt.model import build
 from gpt.options import ConfigError
 from gpt.run import Run
@@ -121,7 +123,8 @@ def test_a_run_begins_with_what_it_is_and_samples_at_each_check():
 def test_events_survive_json():
     import json
 
-    samples = [*Run(small_run()).events(), Changed(1, {"train.lr": 1e-4}), Forked(0, "id", 3, ["a"], []), Diverged(3, "try less")]
+    rare = [Changed(1, {"train.lr": 1e-4}), Forked(0, "id", 3, ["a"], []), Health(0, [{"name": "head", "out": None}])]
+    samples = [*Run(small_run()).events(), *rare, Diverged(3, "try less")]
     assert {type(e) for e in samples} == set(KINDS.values())
     assert [from_dict(json.loads(json.dumps(to_dict(e)))) for e in samples] == samples
 

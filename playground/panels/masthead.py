@@ -1,5 +1,7 @@
 """The top line and the ladder."""
 
+import os
+
 import gradio as gr
 
 from gpt.presets import Preset, list_presets
@@ -13,18 +15,24 @@ MASTHEAD = """
 <rect class="c-attn" x="5" y="16.4" width="14" height="4.6" rx="2"/></svg>
 GPT Playground</h1><nav class="views" aria-label="Views">
 <button type="button" data-view="train" aria-pressed="true">Train</button>
-<button type="button" data-view="compare" aria-pressed="false">Compare</button></nav>
+<button type="button" data-view="compare" aria-pressed="false">Compare</button>
+<button type="button" data-view="inspect" aria-pressed="false">Inspect</button>
+<button type="button" data-view="code" aria-pressed="false">Code</button></nav>
 <p class="motto">Switch a part off, train, and see what it was worth.</p>
 <div class="right">
 <span class="text" title="The text the model learns from"><i>text</i> <span id="text-name"></span></span>
+<button type="button" id="copy-link" title="Copy a link that opens these settings"><svg viewBox="0 0 16 16" aria-hidden="true">
+<path d="M6.6 9.4 9.4 6.6M7.4 4.6l1.5-1.5a2.8 2.8 0 0 1 4 4l-1.5 1.5M8.6 11.4l-1.5 1.5a2.8 2.8 0 0 1-4-4l1.5-1.5"/></svg><span>Copy
+link</span></button>
 <button type="button" id="theme" role="switch" aria-checked="false" aria-label="Dark colours">
 <span>Light</span><i></i><span>Dark</span></button>
-</div></header>"""
+</div></header>
+<div id="linked" role="status" hidden></div>"""
 
 
 def masthead() -> gr.HTML:
-    """Name, views, chosen text, Light / Dark."""
-    return island("masthead", MASTHEAD, elem_id="masthead")
+    """Name, views, chosen text, Copy link, Light / Dark. A Space is named in links: what it serves stands in a frame there."""
+    return island("masthead", MASTHEAD, elem_id="masthead", space=os.environ.get("SPACE_ID", ""))
 
 
 def ladder() -> gr.HTML:

@@ -1,11 +1,13 @@
-// The top line: the views, the chosen text, and the Light / Dark switch, which is remembered.
+// The top line: the views, the chosen text, the link, and the Light / Dark switch, which is remembered.
 
+import { bindLinks } from "./links.js";
 import { emit, form, on, ready, recall, remember, value } from "./state.js";
 
 const KEY = "gpt-playground-theme", VIEW = "gpt-playground-open-view";
 
-export function mount(root) {
+export function mount(root, { props }) {
   bindViews(root);
+  bindLinks(root, props.space);
   const button = root.querySelector("#theme"), text = root.querySelector("#text-name");
   const dark = () => document.body.classList.contains("dark");
   const apply = (wanted) => {
@@ -33,5 +35,6 @@ function bindViews(root) {
   };
   for (const button of views) button.addEventListener("click", () => open(button.dataset.view));
   on("open-view", open);
-  open(recall(VIEW) === "compare" ? "compare" : "train");
+  const last = recall(VIEW);
+  open(views.some((button) => button.dataset.view === last) ? last : "train");
 }

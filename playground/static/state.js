@@ -4,8 +4,9 @@ const bus = new EventTarget();
 export const on = (name, listener) => bus.addEventListener(name, (event) => listener(event.detail));
 export const emit = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
-// The form: `preset` is one of `presets`; `changes` are its differences, {path: value}; `checked` the server's answer.
-export const form = { options: {}, parts: {}, presets: [], preset: null, changes: {}, checked: null };
+// The form: `preset` is one of `presets`; `changes` are its differences, {path: value}; `checked` the server's answer;
+// `locked` are paths whose values a link holds.
+export const form = { options: {}, parts: {}, presets: [], preset: null, changes: {}, checked: null, locked: new Set() };
 
 let announce;
 export const ready = new Promise((resolve) => { announce = resolve; });
@@ -31,9 +32,10 @@ export function remember(key, value) {
 export const preset = (id) => form.presets.find((p) => p.id === id);
 
 export function load(id, changes = {}) {
+  const held = Object.fromEntries([...form.locked].map((path) => [path, value(path)]));
   form.preset = preset(id) || form.presets[0];
   form.changes = {};
-  for (const [path, value] of Object.entries(changes || {})) {
+  for (const [path, value] of Object.entries({ ...changes, ...held })) {
     if (form.options[path] && value !== base(path)) form.changes[path] = value;
   }
   changed();
@@ -49,6 +51,7 @@ export const value = (path) => (path in form.changes ? form.changes[path] : base
 
 export function set(updates) {
   for (const [path, wanted] of Object.entries(updates)) {
+    if (form.locked.has(path)) continue;
     if (wanted === base(path)) delete form.changes[path];
     else form.changes[path] = wanted;
   }

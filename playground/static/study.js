@@ -145,7 +145,7 @@ export class StudyView {
     const loss = cell("loss"), name = cell("name", "", "th");
     name.append(element("b", "", minus(row.name)), element("small", "", row.note || ""));
     if (isAway(row)) loss.append(element("b", "", "diverged"));
-    else if (row.mean == null) loss.append(element("span", "wait", row.status === "training" ? "training" : "waiting"));
+    else if (row.mean == null) loss.append(element("span", "wait", row.status === "training" || row.status === "stopped" ? row.status : "waiting"));
     else loss.append(element("b", "", signed(row.mean)), element("small", "", range(row)));
     const [first, more] = verdict(row, this.study), said = cell("verdict");
     if (row.mean != null || row.diverged) said.append(element("span", "", first), element("small", "", more));

@@ -1,0 +1,37 @@
+"""How the signals of the shown run fare through its depth: a map over depth and steps, and a line for each part."""
+
+from collections.abc import Iterable
+
+import gradio as gr
+
+from playground.panels.island import island
+
+MEASURES = (("activations", "activations"), ("gradients", "gradients"), ("updates", "updates"))
+WHERE = (("stream", "in the stream"), ("part", "of each part"))
+
+
+def _segments(name: str, label: str, choices: Iterable[tuple[str, str]]) -> str:
+    radios = "".join(f'<label><input type="radio" name="{name}" value="{value}"><span>{words}</span></label>'
+                     for value, words in choices)
+    return f'<div class="segments small" role="radiogroup" aria-label="{label}">{radios}</div>'
+
+
+HEALTH = f"""
+<section class="card" id="signals" aria-labelledby="signals-title">
+<h2 id="signals-title">Signal health <span class="hint-right"></span></h2>
+<p class="none" hidden></p>
+<div class="measured" hidden>
+<div class="head"><p class="said" role="status"><svg viewBox="0 0 16 16" aria-hidden="true"><path></path></svg><span></span></p>
+<div class="switches">{_segments("health-measure", "What is measured", MEASURES)}
+{_segments("health-where", "Where it is measured", WHERE)}</div></div>
+<div class="charts">
+<figure class="map"><figcaption></figcaption>
+<div class="plot" tabindex="0" role="group" aria-roledescription="map" aria-describedby="signals-read"></div></figure>
+<figure class="lines"><figcaption></figcaption><div class="plot" aria-hidden="true"></div></figure></div>
+<div class="foot"><div class="ramp" aria-hidden="true"></div><p id="signals-read" aria-live="polite"></p></div>
+<p class="help"></p></div></section>"""
+
+
+def health() -> gr.HTML:
+    """The first card of the Inspect view."""
+    return island("health", HEALTH, elem_id="health-card")

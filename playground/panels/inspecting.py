@@ -1,0 +1,43 @@
+"""Inside a trained model: its guesses for each token, its attention, and what it relies on."""
+
+import gradio as gr
+
+from playground.panels.island import island
+
+INSPECTING = """
+<section class="card in-bar" aria-label="Which weights">
+<div class="select"><select aria-label="Run to look into"></select></div>
+<div class="weights-at" hidden><label for="in-step">weights of step</label>
+<div class="track"><input type="range" class="slider" id="in-step" min="0" value="0" step="1"><div class="ticks" aria-hidden="true"></div></div>
+<output for="in-step"></output></div>
+<p class="state" role="status"></p></section>
+<section class="card in-empty" hidden><p></p><button type="button" class="start">Train a model</button></section>
+<div class="in-body" hidden>
+<section class="card in-next" aria-label="Next token"><div class="reading-side"><h2>Next token
+<span class="scale"><span>surprise, nats</span><i>0</i><b aria-hidden="true"></b><i>6+</i></span></h2>
+<div class="toks" tabindex="0" role="listbox" aria-label="Text: the arrow keys go from token to token"></div>
+<p class="facts"></p>
+<div class="yours"><button type="button" class="another">Another passage</button>
+<button type="button" class="own" aria-expanded="false" aria-controls="in-text">Your own text …</button>
+<textarea id="in-text" rows="2" aria-label="Text to look at" spellcheck="false" hidden></textarea></div>
+<p class="bad" role="alert" hidden></p></div>
+<div class="guesses"><h3></h3><p class="sub"></p><ol class="candidates"></ol><p class="key"></p></div>
+<div class="lens"><h3>Its best guess after each layer</h3><p class="sub"></p><ol></ol></div></section>
+<section class="card in-attention" aria-label="Attention"><h2>Attention <span class="which"></span></h2>
+<p class="off" hidden></p>
+<div class="looks"><div class="thumbs" role="radiogroup" aria-label="Heads"></div>
+<div class="large"><canvas role="img"></canvas></div>
+<div class="gaze"><p class="says" role="status"></p><div class="toks small" tabindex="0" role="listbox"
+aria-label="Text: the arrow keys choose the token that looks"></div><p class="facts"></p></div></div></section>
+<section class="card in-knock" aria-label="What it relies on"><h2>What it relies on</h2>
+<div class="about"><p>Takes one part at a time out of this trained model and measures its loss on held-out text again.
+<span>What training <b>without</b> a part would give is another question: a model that never had it finds other ways.</span></p>
+<div class="buttons"><button type="button" class="strong knock">Knock out each part</button>
+<button type="button" data-ablate>Ablate: train without …</button></div></div>
+<p class="bad" role="alert" hidden></p><div class="found" hidden><p class="most"></p>
+<div class="scroll" tabindex="0" role="region" aria-label="Change in loss without each part"><table></table></div><p class="facts"></p></div></section></div>"""
+
+
+def inspecting() -> gr.HTML:
+    """The shown run's model, seen from inside at any of its kept steps, also while it trains."""
+    return island("inspecting", INSPECTING, elem_id="inspecting-card")

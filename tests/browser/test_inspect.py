@@ -1,0 +1,167 @@
+"""Inspect: guesses, attention and knock-outs of the shown run, at any kept step and while it trains."""
+
+import re
+
+import pytest
+
+GUESSES = "#inspecting-card .guesses"
+
+
+def inspect(visitor) -> None:
+    """Opens the view and waits for the first look."""
+    visitor.page.click("button[data-view=inspect]")
+    visitor.page.wait_for_selector("#inspecting-card .in-body", state="visible")
+    visitor.page.wait_for_selector("#inspecting-card .in-next .tok")
+
+
+def holds(page, selector: str, pattern: str) -> None:
+    page.wait_for_function("([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent)",
+                           arg=[selector, pattern])
+
+
+def write(page, text: str) -> None:
+    if page.locator("#in-text").is_hidden():
+        page.click("#inspecting-card .yours .own")
+    page.fill("#in-text", text)
+
+
+@pytest.fixture(scope="module")
+def trained(reader):
+    """A visitor with a brief run of four heads, looked into."""
+    reader.finish(300)
+    inspect(reader)
+    return reader
+
+
+def test_each_token_has_a_surprise_and_ten_candidates(trained):
+    page = trained.page
+    assert page.locator(".in-next .tok").count() > 40 and page.locator(".in-next .tok.coming").count() == 1
+    page.locator(".in-next .tok").nth(5).hover()
+    holds(page, f"{GUESSES} .sub", r"guess, at .* %: a surprise of \d+\.\d+ nats")
+    assert page.locator(".candidates li:not(.beyond)").count() == 10 and page.locator(".candidates li.true").count() == 1
+    assert page.locator(".candidates .meter.draws").count() >= 10, "the sampling options of the form leave no mark"
+    assert page.locator(".lens li .stage").all_inner_texts() == ["input", "layer 1"]
+    tints = page.evaluate("new Set([...document.querySelectorAll('.in-next .tok')].map((t) => t.style.background)).size")
+    assert tints > 8
+    page.locator(".in-next .tok.coming").click()
+    holds(page, f"{GUESSES} .sub", "would be written next")
+    assert page.locator(".candidates li.true").count() == 0
+    page.locator(".in-next .tok").nth(8).hover()
+    holds(page, f"{GUESSES} .sub", "would be written next")  # pressed, it stays
+    page.locator(".in-next .tok.coming").click()
+
+
+def test_the_keys_go_through_the_text(trained):
+    page = trained.page
+    box = page.locator(".in-next .toks")
+    box.focus()
+    page.keyboard.press("Home")
+    holds(page, f"{GUESSES} .sub", "Nothing comes before it")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".in-next .tok.here").get_attribute("data-i") == "1"
+    page.keyboard.press("End")
+    assert box.get_attribute("aria-activedescendant") == page.locator(".in-next .tok.coming").get_attribute("id")
+    page.keyboard.press("ArrowUp")
+    assert 0 < int(page.locator(".in-next .tok.here").get_attribute("data-i")) < page.locator(".in-next .tok").count() - 1
+
+
+def test_a_head_is_chosen_and_the_text_shows_where_it_looks(trained):
+    page = trained.page
+    thumbs = page.locator(".thumbs button")
+    assert thumbs.count() == 4
+    thumbs.nth(2).click()
+    holds(page, ".in-attention .which", "layer 1 · head 3")
+    page.keyboard.press("ArrowLeft")
+    holds(page, ".in-attention .which", "layer 1 · head 2")
+    page.locator(".gaze .tok").nth(20).hover()
+    holds(page, ".gaze .says", r"looks at .* \d+ %")
+    seen = page.evaluate("[...document.querySelectorAll('.gaze .tok')].flatMap((t, i) => t.style.background ? [i] : [])")
+    assert seen and min(seen) >= 13 and max(seen) <= 20, "it looks further than its context"
+    canvas = page.locator(".large canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + box["height"] - 8)
+    last = page.locator(".gaze .tok").count() - 1
+    assert page.locator(".gaze .tok.here").get_attribute("data-i") == str(last)
+
+
+def test_own_text_is_looked_at_and_unknown_letters_are_refused(trained):
+    page = trained.page
+    write(page, "To be, or not")
+    page.wait_for_function("document.querySelectorAll('.in-next .tok').length === 14")
+    write(page, "東")
+    holds(page, ".in-next .bad", "Unknown characters")
+    assert page.locator(".in-next .tok").count() == 14 and page.locator("#in-text").get_attribute("aria-invalid") is not None
+    page.click("#inspecting-card .another")
+    page.wait_for_function("document.querySelectorAll('.in-next .tok').length > 40")
+    assert page.locator(".in-next .bad").is_hidden()
+
+
+def test_earlier_weights_are_a_step_of_the_slider_away(trained):
+    page = trained.page
+    holds(page, ".weights-at output", "300, the newest")
+    newest = page.locator(".in-next .facts").inner_text()
+    page.locator("#in-step").focus()
+    page.keyboard.press("Home")
+    page.wait_for_function("(newest) => document.querySelector('.in-next .facts').textContent !== newest", arg=newest)
+    assert int(page.locator(".weights-at output").inner_text()) < 300
+    page.keyboard.press("End")
+    page.wait_for_function("(newest) => document.querySelector('.in-next .facts').textContent === newest", arg=newest)
+
+
+def test_parts_are_knocked_out_beside_the_other_question(trained):
+    page = trained.page
+    page.click(".in-knock .knock")
+    page.wait_for_selector(".in-knock table tr")
+    assert page.locator(".in-knock td.cell[data-part]").count() == 6  # the layer, its attention, four heads
+    assert re.search(r"relies most on .* rises by \d", page.locator(".in-knock .most").inner_text())
+    assert "another question" in page.locator(".in-knock .about").inner_text()
+    page.click(".in-knock [data-ablate]")
+    page.wait_for_selector("#ablate-dialog[open]")
+    page.keyboard.press("Escape")
+
+
+def test_at_rest_nothing_moves(trained):
+    page = trained.page
+    moved = page.evaluate("""() => new Promise((done) => { let n = 0;
+        new MutationObserver((all) => { n += all.length; }).observe(document.getElementById('inspecting-card'),
+            { subtree: true, childList: true, attributes: true, characterData: true });
+        setTimeout(() => done(n), 2500); })""")
+    assert moved == 0
+
+
+def test_without_a_run_it_says_what_to_do(visit):
+    page = visit().page
+    page.click("button[data-view=inspect]")
+    page.wait_for_selector(".in-empty", state="visible")
+    page.click(".in-empty .start")
+    page.wait_for_function("document.body.dataset.view === 'train'")
+
+
+def test_a_table_has_neither_attention_nor_layers(visit):
+    visitor = visit(width=390, height=844, color_scheme="dark")
+    visitor.choose("ladder/01-bigram")
+    visitor.open("Training")
+    visitor.type("train.steps", "40")
+    visitor.train()
+    visitor.wait_status("finished")
+    inspect(visitor)
+    page = visitor.page
+    assert "bigram table has no attention" in page.locator(".in-attention .off").inner_text()
+    assert page.locator(".looks").is_hidden() and page.locator(".lens").is_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_run_is_looked_into_while_it_trains(visit):
+    visitor = visit()
+    visitor.brief(50_000)
+    visitor.train()
+    visitor.wait_step(20)
+    inspect(visitor)
+    page = visitor.page
+    holds(page, ".in-bar .state", "training")
+    before = page.locator(".weights-at output").inner_text()
+    page.wait_for_function("(before) => document.querySelector('.weights-at output').textContent !== before", arg=before)
+    assert "newest" in page.locator(".weights-at output").inner_text()
+    visitor.end()
+    page.wait_for_function("document.querySelector('.in-bar .state').textContent === ''")
