@@ -77,9 +77,7 @@ def specialise(config: RunConfig) -> tuple[World, Body]:
     world = World(by_type(rewrites(config)), inlined, SPLICED, DEFAULTS)
     source = parse(program(config))
     gather(world, config, source)
-    definitions = [s for s in source.body if isinstance(s, ast.FunctionDef)]
-    world.source |= {s.name: s for s in definitions}
-    statements = [s for s in source.body if s not in definitions]
+    statements = [s for s in source.body if not isinstance(s, ast.FunctionDef)]
     main = ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []), statements, [])
     work_out(world, main)
     if further := without(world):

@@ -66,7 +66,7 @@ class Splice(ast.NodeTransformer):
 
 def merge_base(world: World, cls: ast.ClassDef) -> None:
     """A class and the one that it extends, as one."""
-    base = deepcopy(world.source.get(getattr(cls.bases[0], "id", ""))) if cls.bases else None
+    base = deepcopy(world.definition(getattr(cls.bases[0], "id", ""))) if cls.bases else None
     if not isinstance(base, ast.ClassDef):
         return
     init, inherited = method(cls, "__init__"), method(base, "__init__")

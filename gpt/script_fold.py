@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,9 +25,17 @@ class World:
     defaults: dict[str, dict[str, Any]]  # arguments that need not be given, by function
     facts: dict[str, Any] = field(default_factory=dict)  # constants, by name
     constants: dict[str, ast.expr] = field(default_factory=dict)  # how they come about
-    source: dict[str, Any] = field(default_factory=dict)  # every definition there is, by name
+    raw: dict[str, Any] = field(default_factory=dict)  # every definition there is, by name: its source, module and section
+    ready: dict[str, Any] = field(default_factory=dict)  # those looked at so far, with the config's values
+    prepare: Callable[[str], Any] = str  # makes one ready
     live: dict[str, Any] = field(default_factory=dict)  # those in the script, worked out
     trivial: dict[str, ast.Lambda] = field(default_factory=dict)  # methods that return an argument or a constant
+
+    def definition(self, name: str) -> Any:
+        """A definition with the config's values; None if there is none of that name."""
+        if name not in self.ready and name in self.raw:
+            self.ready[name] = self.prepare(name)
+        return self.ready.get(name)
 
     def truth(self, node: ast.expr) -> bool | None:
         """Whether `node` is true; None if that is not known."""
@@ -152,7 +160,7 @@ class Fold(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
-        table = self.world.source.get(node.value.id) if isinstance(node.value, ast.Name) else node
+        table = self.world.definition(node.value.id) if isinstance(node.value, ast.Name) else node
         if isinstance(table := getattr(table, "value", None), ast.Dict) and isinstance(node.slice, ast.Constant):
             for key, value in zip(table.keys, table.values):
                 if isinstance(key, ast.Constant) and key.value == node.slice.value:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Container, Iterator
 from copy import deepcopy
+from typing import Any
 
 from gpt.script_fold import World, fold
 from gpt.script_syntax import (Body, Found, assign, attribute, callee, code, free, method, methods, names, read, same, set_code,
@@ -185,11 +186,14 @@ def idle(statement: ast.stmt, used: Container[str]) -> bool:
 
 def reach(world: World, program: ast.FunctionDef) -> None:
     """Keep what the program needs, directly or not, and bring in what is missing, in the source's order."""
-    wanted, waiting = set(), [program]
+    wanted: dict[str, Any] = {}
+    waiting = [program]
     while waiting:
-        for name in free(waiting.pop()) & world.source.keys() - wanted:
-            wanted.add(name)
-            if name not in world.live:
-                (world.live[name],) = fold(world, [deepcopy(world.source[name])])
-            waiting.append(world.live[name])
-    world.live = {name: world.live[name] for name in world.source if name in wanted}
+        for name in free(waiting.pop()) - wanted.keys():
+            if source := world.definition(name):
+                if name not in world.live:
+                    (world.live[name],) = fold(world, [deepcopy(source)])
+                wanted[name] = world.live[name]
+                waiting.append(wanted[name])
+    order = list(dict.fromkeys([*world.raw, *world.ready]))
+    world.live = {name: wanted[name] for name in sorted(wanted, key=order.index)}

@@ -12,8 +12,8 @@ from gpt.config import RunConfig
 from gpt.options import options
 from gpt.script_classes import merge_base
 from gpt.script_fold import World, fold
-from gpt.script_rules import DECORATED, LEFT_OUT, LITERAL, OBJECTS, PASSED_ON, PROGRAM, RENAMED
-from gpt.script_syntax import assign, attribute, code, docstring, expression, method, methods, names, parse, read, single, walk
+from gpt.script_rules import DECORATED, LEFT_OUT, LITERAL, OBJECTS, PASSED_ON, RENAMED
+from gpt.script_syntax import assign, attribute, code, docstring, expression, method, methods, names, parse, read, single
 
 # module -> the section of the config that its functions call cfg; in the order in which a script has them
 MODULES = {"gpt.seeding": None, "gpt.model": "model", "gpt.tokenizers": None, "gpt.data": "data", "gpt.schedules": "train",
@@ -28,50 +28,31 @@ def module_tree(name: str) -> ast.Module:
     return parse(inspect.getsource(import_module(name)))
 
 
-@lru_cache
-def needed() -> frozenset[str]:
-    """The names that a script may come to need, whatever its config: a first selection, by name alone."""
-    mentioned: dict[str, set[str]] = {}
-    for name in MODULES:
-        for statement in module_tree(name).body:
-            for defined in {getattr(statement, "name", ""), *names(statement, ast.Store)}:
-                mentioned.setdefault(defined, set()).update(words(statement))
-    found, waiting = set(), words(parse(PROGRAM))
-    while waiting:
-        found |= waiting
-        waiting = set().union(*(mentioned.get(name, set()) for name in waiting)) - found
-    return frozenset(found)
-
-
-def words(node: ast.AST) -> set[str]:
-    """Names and attributes that a tree mentions."""
-    return {getattr(n, "id", "") or getattr(n, "attr", "") for n in walk(node)}
-
-
 def gather(world: World, config: RunConfig, program: ast.Module) -> None:
-    """Fill `world.source` with every definition there is, and put the config's values into these and the program."""
-    for name, section in MODULES.items():
-        renamed = RENAMED.get(name, {})
-        for statement in module_tree(name).body:
-            if not isinstance(statement, DEFINITIONS) or not needed() & {getattr(statement, "name", ""), *names(statement, ast.Store)}:
-                continue
-            statement = deepcopy(statement)
-            Renaming(renamed).visit(statement)
-            statement = Plain().visit(Settings(world, config, section).visit(statement))
-            statement.above, statement.gap = [], False
-            defined = getattr(statement, "name", "") or "".join(names(statement, ast.Store))
-            world.source.setdefault(defined, statement)
-        for cls, members in OBJECTS.get(name, {}).items():
+    """Tell `world` of every definition there is, and put the config's values into the program."""
+    for module, section in MODULES.items():
+        for statement in (s for s in module_tree(module).body if isinstance(s, DEFINITIONS)):
+            name = getattr(statement, "name", "") or "".join(names(statement, ast.Store))
+            world.raw.setdefault(RENAMED.get(module, {}).get(name, name), (statement, module, section))
+            if name.isupper() and isinstance(getattr(statement, "value", None), ast.Constant):
+                world.facts[name] = statement.value.value
+        for cls, members in OBJECTS.get(module, {}).items():
             if not cls.endswith("Tokenizer") or cls.lower().startswith(config.data.tokenizer):
-                unfold(world, cls, members)
-    for caller, inner in DECORATED.items():
-        world.source[caller].decorator_list = world.source[inner].decorator_list
-    world.facts |= {name: s.value.value for name, s in world.source.items()
-                    if name.isupper() and isinstance(getattr(s, "value", None), ast.Constant)}
+                world.ready |= unfold(world, config, cls, members)
     outward = Outward(world)
-    for name, statement in world.source.items():
-        world.source[name] = outward.visit(statement)
     outward.visit(Settings(world, config, None).visit(program))
+    world.ready |= {s.name: s for s in program.body if isinstance(s, ast.FunctionDef)}
+    world.prepare = lambda name: outward.visit(prepared(world, config, name))
+    for caller, inner in DECORATED.items():
+        world.definition(caller).decorator_list = world.definition(inner).decorator_list
+
+
+def prepared(world: World, config: RunConfig, name: str) -> Any:
+    """A copy of a definition with the config's values in it."""
+    statement, module, section = world.raw[name]
+    statement = Renaming(RENAMED.get(module, {})).visit(deepcopy(statement))
+    statement.above, statement.gap = [], False
+    return Plain().visit(Settings(world, config, section).visit(statement))
 
 
 class Renaming(ast.NodeTransformer):
@@ -175,9 +156,10 @@ class Plain(ast.NodeTransformer):
         return node
 
 
-def unfold(world: World, name: str, members: dict[str, str]) -> None:
+def unfold(world: World, config: RunConfig, name: str, members: dict[str, str]) -> dict[str, ast.FunctionDef]:
     """A class that a script has one object of, as functions and variables."""
-    cls = world.source.pop(name)
+    world.prepare = lambda name: prepared(world, config, name)
+    cls, found = prepared(world, config, name), {}
     merge_base(world, cls)
     init = method(cls, "__init__")
     for one in methods(cls):
@@ -185,7 +167,8 @@ def unfold(world: World, name: str, members: dict[str, str]) -> None:
             if one.name == "build":  # makes the object
                 one.name, one.body = "build_tokenizer", one.body[:-1] + code(init)
             one.args.args, one.decorator_list = one.args.args[1:], []
-            world.source[one.name] = Unbound(members).visit(one)
+            found[one.name] = Unbound(members).visit(one)
+    return found
 
 
 class Unbound(ast.NodeTransformer):
@@ -203,8 +186,8 @@ class Outward(ast.NodeTransformer):
     """Members of the only tokenizer and the only text by their own names, and a record that is handed on as its parts."""
 
     def __init__(self, world: World):
-        self.size = single(world.source.pop("vocab_size"))
-        record = [s for s in world.source["Look"].body if isinstance(s, ast.AnnAssign)]
+        self.size = single(world.ready.pop("vocab_size"))
+        record = [s for s in world.raw["Look"][0].body if isinstance(s, ast.AnnAssign)]
         self.fields = {s.target.id: s.annotation if names(s.annotation) <= READABLE else expression("nn.Module") for s in record}
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
