@@ -14,7 +14,7 @@ from gpt.options import ConfigError
 from gpt.presets import Preset
 from gpt.script_calls import settle_parameters
 from gpt.script_classes import Splice, make_plain
-from gpt.script_fold import Rules, World, by_type
+from gpt.script_fold import Rules, World, by_kind
 from gpt.script_front import constants_of, header, imports_of
 from gpt.script_print import show
 from gpt.script_prune import classes, functions, note_trivial, prune, reach, settle, settle_attributes
@@ -74,14 +74,14 @@ def unclear(code: str) -> set[str]:
 def specialise(config: RunConfig) -> tuple[World, Body]:
     """The statements of the script, and what is known of them."""
     inlined = INLINED - {"seed_for"} if drops(config) else INLINED  # else it is called in one place
-    world = World(by_type(rewrites(config)), inlined, SPLICED, DEFAULTS)
+    world = World(by_kind(rewrites(config)), inlined, SPLICED, DEFAULTS)
     source = parse(program(config))
     gather(world, config, source)
     statements = [s for s in source.body if not isinstance(s, ast.FunctionDef)]
     main = ast.FunctionDef("", ast.arguments([], [], None, [], [], None, []), statements, [])
     work_out(world, main)
     if further := without(world):
-        world.rules = by_type(rewrites(config) + further)
+        world.rules = by_kind(rewrites(config) + further)
         work_out(world, main)
     return world, [*world.live.values(), *main.body]
 
@@ -117,7 +117,10 @@ def one_round(world: World, main: ast.FunctionDef, seen: dict[int, str]) -> None
     make_plain(world)
     around = "".join([*world.trivial, *(ast.dump(one) for name, one in world.live.items() if name in world.inlined)])
     for one in [main, *(function for _, function in functions(world))]:
-        while seen.get(id(one)) != (now := ast.dump(one) + around):
+        for _ in range(MOST_ROUNDS):
+            now = ast.dump(one) + around
+            if seen.get(id(one)) == now:
+                break
             settle(world, one)
             seen[id(one)] = now
     for cls in classes(world):

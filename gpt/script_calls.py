@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from gpt.script_fold import World
 from gpt.script_prune import ENTRY, classes, functions
-from gpt.script_syntax import Found, attribute, callee, code, method, names, read, same, set_code, substitute, target, walk
+from gpt.script_syntax import (Found, attribute, callee, code, method, names, read, same, set_code, substitute,
+                               target, walk)
 
 WHOLE = {"Sublayer", "Together", "FusedLinear"}  # classes that keep their parameters until they are taken apart
 EXPLICIT = {"init_weights"}  # functions that say what they work on

@@ -1,13 +1,14 @@
 """Takes classes apart that are there for many models at once: what one model needs of them is written where it is used."""
 
 import ast
-from copy import deepcopy
 from typing import Any
 
+from gpt.options import ConfigError
 from gpt.script_fold import World, fold
 from gpt.script_prune import classes
-from gpt.script_syntax import (SIMPLE, Body, Found, Swap, assign, attribute, bind, callee, code, expression, fill, match, method,
-                               methods, own, pattern, read, set_code, single, substitute, target, uses, walk)
+from gpt.script_syntax import (SIMPLE, Body, Found, Swap, assign, attribute, bind, callee, code, copied, expression,
+                               fill, match, method, methods, own, pattern, read, single, substitute, target, uses,
+                               walk)
 
 WIRING = {"Sublayer", "Together"}  # classes around layers, dissolved into the class that holds them
 SUPER = "super().__init__"
@@ -32,16 +33,21 @@ def make_plain(world: World) -> None:
 
 def called(function: ast.FunctionDef, call: ast.Call, skip: int = 0, place: ast.expr | None = None) -> Body:
     """A function's statements with a call's arguments in them; what it returns goes to `place`."""
-    given, body = bind(function.args, call, skip), deepcopy(code(function))
+    given, body = bind(function.args, call, skip), copied(code(function))
     if given is None:
-        raise ValueError(f"{function.name} cannot be written out where it is called")
-    held = [name for name, value in given.items() if not isinstance(value, SIMPLE | ast.Tuple)
-            and (uses(body, name) > 1 or uses(body, name) and len(getattr(value, "args", ())) > 1)]  # a long call stands by itself
+        raise ConfigError([f"This config cannot be written as a script: {function.name} is called in a way it cannot show."])
+    held = [name for name, value in given.items() if apart(value, uses(body, name))]
     first: Body = [assign(ast.Name(name, ast.Store()), given.pop(name)) for name in held]
     last = body.pop() if isinstance(body[-1], ast.Return) else None
     if last and place and ast.unparse(place) != ast.unparse(last.value):
-        body.append(assign(deepcopy(place), last.value, getattr(last, "comment", "")))
+        body.append(assign(copied(place), last.value, getattr(last, "comment", "")))
     return first + [substitute(s, given) for s in body]
+
+
+def apart(value: ast.expr, count: int) -> bool:
+    """Whether an argument that is used `count` times needs a line of its own: it is long, or would be worked out twice."""
+    several = len(getattr(value, "args", ())) > 1
+    return not isinstance(value, SIMPLE | ast.Tuple) and count > (0 if several else 1)
 
 
 class Splice(ast.NodeTransformer):
@@ -66,7 +72,7 @@ class Splice(ast.NodeTransformer):
 
 def merge_base(world: World, cls: ast.ClassDef) -> None:
     """A class and the one that it extends, as one."""
-    base = deepcopy(world.definition(getattr(cls.bases[0], "id", ""))) if cls.bases else None
+    base = copied(world.definition(getattr(cls.bases[0], "id", ""))) if cls.bases else None
     if not isinstance(base, ast.ClassDef):
         return
     init, inherited = method(cls, "__init__"), method(base, "__init__")
@@ -122,7 +128,7 @@ def dissolve(world: World, cls: ast.ClassDef, statement: ast.stmt) -> None:
     reads = sum(attribute(n) == holder and isinstance(n.ctx, ast.Load) for n in walk(cls))
     if reads > sum(isinstance(n, ast.Call) and attribute(n.func) == holder for n in walk(cls)):
         return  # not yet: it is in a list that has still to be written out
-    wiring = deepcopy(world.live[callee(made)])
+    wiring = copied(world.live[callee(made)])
     init, forward = method(wiring, "__init__"), method(wiring, "forward")
     if init:
         parts = [s for s in called(init, made, 1) if not is_super(s)]
@@ -156,7 +162,7 @@ def write_out(statement: ast.stmt, holder: str, forward: ast.FunctionDef) -> Bod
     """A statement with `self.holder(x, ...)` replaced by what that does; an argument used twice is worked out before."""
     before: Body = []
     for call in [n for n in walk(statement) if isinstance(n, ast.Call) and attribute(n.func) == holder]:
-        body, given = deepcopy(single(forward)), bind(forward.args, call, 1)
+        body, given = copied(single(forward)), bind(forward.args, call, 1)
         for name, value in given.items():
             if not isinstance(value, SIMPLE) and uses(body, name) > 1:
                 before.append(assign(ast.Name("y", ast.Store()), value))

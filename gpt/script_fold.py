@@ -3,23 +3,23 @@
 import ast
 import math
 from collections.abc import Callable, Iterable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpt.script_syntax import (SIMPLE, Body, Found, bind, callee, docstring, fill, match, names, pattern, single, substitute,
-                               uses)
+from gpt.script_syntax import (SIMPLE, Body, Found, bind, callee, copied, docstring, fill, match, names, pattern,
+                               single, substitute, uses)
 
 KNOWN = {"bool": bool, "len": len, "max": max, "round": round, "math": math}
 PLAIN = (bool, int, float, str, type(None), dict, list, tuple)
 Rules = list[tuple[str, str]]  # a form, and what is written for it
+Kind = tuple[type, object]
 
 
 @dataclass
 class World:
     """What is known, and the definitions that the script consists of so far."""
 
-    rules: dict[type, Rules]  # by the type of what they look for
+    rules: dict[Kind, Rules]  # by the kind of what they look for
     inlined: set[str]  # functions to be written out where they are called
     spliced: set[str]  # the same for functions of several statements
     defaults: dict[str, dict[str, Any]]  # arguments that need not be given, by function
@@ -49,7 +49,7 @@ class World:
         if not names(node) <= KNOWN.keys() | self.facts.keys():
             return None
         try:
-            source = ast.Expression(ast.fix_missing_locations(deepcopy(node)))
+            source = ast.Expression(ast.fix_missing_locations(copied(node)))
             value = eval(compile(source, "", "eval"), {"__builtins__": {}}, {**KNOWN, **self.facts})
         except Exception:  # whatever it is, it is not known
             return None
@@ -71,9 +71,11 @@ class World:
 def applied(arguments: ast.arguments, body: ast.expr, call: ast.Call) -> ast.expr | None:
     """`body` with a call's arguments in it; None if one would be worked out twice."""
     given = bind(arguments, call)
-    if given is None or any(uses(body, name) > 1 and not isinstance(value, SIMPLE | ast.Tuple) for name, value in given.items()):
+    if given is None:
         return None
-    return substitute(deepcopy(body), given)
+    if any(uses(body, name) > 1 and not isinstance(value, SIMPLE | ast.Tuple) for name, value in given.items()):
+        return None
+    return substitute(copied(body), given)
 
 
 def fold(world: World, statements: Body) -> Body:
@@ -85,12 +87,21 @@ def fold(world: World, statements: Body) -> Body:
     return folded
 
 
-def by_type(rules: Iterable[tuple[str, str]]) -> dict[type, Rules]:
-    """Rules by the type of what they look for."""
-    found: dict[type, Rules] = {}
+def by_kind(rules: Iterable[tuple[str, str]]) -> dict[Kind, Rules]:
+    """Rules by the kind of what they look for, so that few are tried."""
+    found: dict[Kind, Rules] = {}
     for before, after in rules:
-        found.setdefault(type(pattern(before)), []).append((before, after))
+        found.setdefault(kind(pattern(before)), []).append((before, after))
     return found
+
+
+def kind(node: ast.AST) -> Kind:
+    """What no wildcard stands for: the type of a node and the name of what it calls or reads, or its operator."""
+    if isinstance(node, ast.Call):
+        return ast.Call, getattr(node.func, "attr", "") or getattr(node.func, "id", "")
+    if isinstance(node, ast.Compare):
+        return ast.Compare, type(node.ops[0])
+    return type(node), getattr(node, "attr", "") or type(getattr(node, "op", None))
 
 
 class Fold(ast.NodeTransformer):
@@ -101,7 +112,7 @@ class Fold(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         result = super().visit(node)
-        for before, after in self.world.rules.get(type(result), ()):
+        for before, after in self.world.rules.get(kind(result), ()) if isinstance(result, ast.AST) else ():
             found: Found = {}
             if match(pattern(before), result, found):
                 filled = fill(after, found)
@@ -164,7 +175,7 @@ class Fold(ast.NodeTransformer):
         if isinstance(table := getattr(table, "value", None), ast.Dict) and isinstance(node.slice, ast.Constant):
             for key, value in zip(table.keys, table.values):
                 if isinstance(key, ast.Constant) and key.value == node.slice.value:
-                    return deepcopy(value)
+                    return copied(value)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -211,7 +222,7 @@ class Fold(ast.NodeTransformer):
         several = isinstance(node.iter, ast.List | ast.Tuple) and not any(isinstance(e, ast.Starred) for e in node.iter.elts)
         if not several or not isinstance(node.target, ast.Name) or node.target.id in names(node.body, ast.Store):
             return node
-        return [substitute(deepcopy(s), {node.target.id: element}) for element in node.iter.elts for s in node.body]
+        return [substitute(copied(s), {node.target.id: element}) for element in node.iter.elts for s in node.body]
 
     def visit_GeneratorExp(self, node: Any) -> ast.expr:
         self.generic_visit(node)
@@ -224,7 +235,7 @@ class Fold(ast.NodeTransformer):
         if one.target.id not in names([node.elt, *one.ifs, *more]):
             one.target.id = "_"
         if isinstance(one.iter, ast.List) and not (one.ifs or more):
-            return ast.List([substitute(deepcopy(node.elt), {one.target.id: e}) for e in one.iter.elts], ast.Load())
+            return ast.List([substitute(copied(node.elt), {one.target.id: e}) for e in one.iter.elts], ast.Load())
         return node
 
     visit_ListComp = visit_GeneratorExp
@@ -238,5 +249,5 @@ class Fold(ast.NodeTransformer):
             return node
         key, value = (target.id for target in loop.target.elts)
         pairs = [{key: k, value: v} for k, v in zip(table.keys, table.values)]
-        return ast.Dict([substitute(deepcopy(node.key), pair) for pair in pairs],
-                        [substitute(deepcopy(node.value), pair) for pair in pairs])
+        return ast.Dict([substitute(copied(node.key), pair) for pair in pairs],
+                        [substitute(copied(node.value), pair) for pair in pairs])

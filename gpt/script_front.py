@@ -19,12 +19,12 @@ from gpt.script_syntax import names
 from gpt.tokenizers import TextError
 
 IMPORTS = {  # by what they are for
-    "import hashlib": "hashlib", "import math": "math", "import sys": "sys", "from collections import defaultdict": "defaultdict",
-    "import torch": "torch", "import torch.nn.functional as F": "F", "from torch import Tensor, nn": "nn",
-    "from torch.optim import Optimizer": "Optimizer",
+    "import hashlib": "hashlib", "import math": "math", "import sys": "sys",
+    "from collections import defaultdict": "defaultdict", "import torch": "torch", "import torch.nn.functional as F": "F",
+    "from torch import Tensor, nn": "nn", "from torch.optim import Optimizer": "Optimizer",
 }
-LETTERS = {"B": "batch", "T": "tokens", "H": "heads", "K": "heads of keys and values", "D": "dimensions a head", "C": "width",
-           "F": "hidden width of the MLP", "V": "vocabulary"}
+LETTERS = {"B": "batch", "T": "tokens", "H": "heads", "K": "heads of keys and values", "D": "dimensions a head",
+           "C": "width", "F": "hidden width of the MLP", "V": "vocabulary"}
 SHAKESPEARE_CHARACTERS = 65
 
 
@@ -35,13 +35,14 @@ def header(config: RunConfig, preset: Preset | None, code: str) -> str:
     words, flags = changes(config, preset.config if preset else RunConfig())
     title = f"{preset.title}, but {words}." if preset and words else f"{preset.title}: {preset.adds}" if preset else "A GPT."
     file, text, characters = text_of(config)
-    about = [f"All of one model of GPT Playground: {size_of(config, characters)}. It trains as the playground does, from the "
-             f"same weights, by the same batches, to the same losses and sample. It needs PyTorch and a text, here {text}."]
+    about = [f"All of one model of GPT Playground: {size_of(config, characters)}. It trains as the playground does, from "
+             "the same weights, by the same batches, to the same losses and sample. It needs PyTorch and a text, "
+             f"here {text}."]
     if drops(config):
         about.append("On a CUDA card dropout draws other values than there.")
     if config.train.precision == "bfloat16":
-        about.append("It takes bfloat16 on a CUDA card only, the playground wherever a machine has instructions for it: losses "
-                     "then agree to about 0.05.")
+        about.append("It takes bfloat16 on a CUDA card only, the playground wherever a machine has instructions for it: "
+                     "losses then agree to about 0.05.")
     if config.train.device == "cuda" and config.train.replay:
         about.append("Nothing is recorded and replayed, which is only faster.")
     made = [f"python -m gpt script {' '.join([preset.id.split('/')[1], *flags])} > my_gpt.py"] if preset else []

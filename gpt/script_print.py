@@ -6,9 +6,8 @@ import re
 import textwrap
 import tokenize
 from collections.abc import Iterator
-from copy import deepcopy
 
-from gpt.script_syntax import Body, docstring
+from gpt.script_syntax import Body, copied, docstring
 
 WIDTH = 110  # of a line
 DEFINITIONS = ast.FunctionDef | ast.ClassDef
@@ -54,7 +53,7 @@ def written(node: ast.stmt, margin: str) -> Iterator[str]:
 def heads(node: ast.stmt) -> list[str]:
     """A simple statement, or the lines of a compound one that come before its block."""
     if getattr(node, "body", None):
-        bare = deepcopy(node)
+        bare = copied(node)
         bare.body, bare.orelse = [ast.Pass()], []
         return ast.unparse(ast.fix_missing_locations(bare)).splitlines()[:-1]
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
@@ -137,7 +136,7 @@ def wrapped(line: str) -> list[str]:
         if len(inside[-1]) + 1 + len(piece) > WIDTH - 1 and inside[-1].strip():
             inside.append(margin + "   ")
         inside[-1] += " " + piece
-    if line[cuts[1] - 1] == "," and line[start] != "[":
+    if line[cuts[1] - 1] == ",":
         inside[-1] += ","
     return [line[: start + 1], *(part for one in inside for part in wrapped(one)), margin + line[end:]]
 

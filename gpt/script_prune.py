@@ -2,12 +2,11 @@
 
 import ast
 from collections.abc import Container, Iterator
-from copy import deepcopy
 from typing import Any
 
 from gpt.script_fold import World, fold
-from gpt.script_syntax import (Body, Found, assign, attribute, callee, code, free, method, methods, names, read, same, set_code,
-                               single, substitute, target, uses, walk)
+from gpt.script_syntax import (Body, Found, assign, attribute, callee, code, copied, free, method, methods, names,
+                               read, same, set_code, single, substitute, target, uses, walk)
 
 ENTRY = {"__init__", "forward", "step"}  # methods that PyTorch calls
 PURE = {"max", "min", "len", "bytes", "range", "c.encode", "self.mask"}  # called for what they return and nothing else
@@ -116,7 +115,7 @@ def telescope(first: ast.stmt, second: ast.stmt) -> ast.stmt | None:
     again = getattr(target(second), "id", "") == place.id
     if not again or uses(value, place.id) != 1 or getattr(first, "comment", ""):
         return None
-    joined = substitute(deepcopy(value), {place.id: first.value})
+    joined = substitute(copied(value), {place.id: first.value})
     return assign(place, joined, comment) if len(ast.unparse(joined)) < SHORT else None
 
 
@@ -130,7 +129,7 @@ class Attributes(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         known = attribute(node) in self.known and isinstance(node.ctx, ast.Load)
-        return deepcopy(self.known[attribute(node)]) if known else self.generic_visit(node)
+        return copied(self.known[attribute(node)]) if known else self.generic_visit(node)
 
 
 def settle_attributes(world: World, cls: ast.ClassDef) -> None:
@@ -161,7 +160,7 @@ def note_trivial(world: World) -> None:
 def prune(world: World, program: ast.FunctionDef) -> None:
     """Leave out locals, attributes and methods that nothing reads, then definitions that nothing reaches."""
     nodes = list(walk([program, *world.live.values()]))
-    called = {n.func.attr for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)} - world.trivial.keys()
+    called = {getattr(n.func, "attr", "") for n in nodes if isinstance(n, ast.Call)} - world.trivial.keys()
     abroad = {n.attr for n in nodes if isinstance(n, ast.Attribute) and not attribute(n)}
     for cls in classes(world):
         cls.body = [m for m in cls.body if not isinstance(m, ast.FunctionDef) or m.name in ENTRY | called] or [ast.Pass()]
@@ -192,7 +191,7 @@ def reach(world: World, program: ast.FunctionDef) -> None:
         for name in free(waiting.pop()) - wanted.keys():
             if source := world.definition(name):
                 if name not in world.live:
-                    (world.live[name],) = fold(world, [deepcopy(source)])
+                    (world.live[name],) = fold(world, [copied(source)])
                 wanted[name] = world.live[name]
                 waiting.append(wanted[name])
     order = list(dict.fromkeys([*world.raw, *world.ready]))

@@ -33,8 +33,8 @@ RENAMED = {
 }
 
 # Options that stand as plain numbers where they are used; the others are constants at the top, these before the rest.
-LITERAL = {"expansion", "queries_per_kv", "rope_base", "softcap", "beta1", "beta2", "momentum", "grad_clip", "lr_end", "decay",
-           "top_k", "top_p", "val_fraction"}
+LITERAL = {"expansion", "queries_per_kv", "rope_base", "softcap", "beta1", "beta2", "momentum", "grad_clip", "lr_end",
+           "decay", "top_k", "top_p", "val_fraction"}
 FIRST = ("N_LAYER", "N_EMBD", "N_HEAD", "KV_HEADS", "HEAD_DIM", "MLP_DIM", "BLOCK_SIZE")
 ABOUT = {"KV_HEADS": "heads of keys and values", "HEAD_DIM": "width of a head", "MLP_DIM": "hidden width of the MLP",
          "EVAL_EVERY": "steps between checks", "LENGTH": "tokens of the sample", "TEMPERATURE": "of the sample"}
@@ -92,7 +92,8 @@ HALVED = "torch.autocast(device.type, _t, enabled=device.type == 'cuda')"  # a C
 # Where no layer has a bias, and where there is no layer.
 NO_BIAS: Rules = [
     ("biases = [None] * len(rows) if module.bias is None else module.bias.split(list(rows.values()))", ""),
-    ("for part, weight, bias in zip(rows, weights, biases):\n    _body", "for part, weight in zip(rows, weights):\n    _body"),
+    ("for part, weight, bias in zip(rows, weights, biases):\n    _body",
+     "for part, weight in zip(rows, weights):\n    _body"),
     ("if bias is not None:\n    bias.zero_()", ""),
     ("if bias is not None:\n    bias.uniform_(-bound, bound, generator=g)", ""),
 ]
@@ -104,7 +105,8 @@ NO_DECAY: Rules = [
     ("torch.optim.AdamW(decayed(_p, 0.0), lr=_l, betas=_b, fused=True)",
      "torch.optim.AdamW(_p, lr=_l, betas=_b, weight_decay=0.0, fused=True)"),
     ("torch.optim.Adam(decayed(_p, 0.0), lr=_l, betas=_b, fused=True)", "torch.optim.Adam(_p, lr=_l, betas=_b, fused=True)"),
-    ("torch.optim.SGD(decayed(_p, 0.0), lr=_l, momentum=_m, fused=True)", "torch.optim.SGD(_p, lr=_l, momentum=_m, fused=True)"),
+    ("torch.optim.SGD(decayed(_p, 0.0), lr=_l, momentum=_m, fused=True)",
+     "torch.optim.SGD(_p, lr=_l, momentum=_m, fused=True)"),
     ("Lion(decayed(_p, 0.0), lr=_l, betas=_b)", "Lion(_p, lr=_l, betas=_b)"),
 ]
 
@@ -121,11 +123,13 @@ def rewrites(config: RunConfig) -> Rules:
         (model.position == "alibi", [("if bias is not None:\n    return _x", "return _x"), ("mask is None", "False")]),
         (drops(config), [("batches = list(batches)", "model.eval()"),
                          ("_m.noise.reseed(_s, _t, device=_d)", "torch.manual_seed(seed_for(_s, _t, 'dropout'))")]),
-        (not drops(config), [("batches = list(batches)", ""), ("_m.noise.reseed(_s, _t, device=_d)", "None"), ("model.train()", "None")]),
+        (not drops(config), [("batches = list(batches)", ""), ("_m.noise.reseed(_s, _t, device=_d)", "None"),
+                             ("model.train()", "None")]),
         (config.data.tokenizer == "char", [
             ("len(vocabulary)", "len(characters)"), ("_x.decode('utf-8', 'replace')", "_x"),
             ("b''.join(vocabulary[i] for i in _x)", "''.join(characters[i] for i in _x)")]),
-        (config.data.tokenizer == "byte", [("len(vocabulary)", "256"), ("b''.join(vocabulary[i] for i in _x)", "bytes(_x)")]),
+        (config.data.tokenizer == "byte", [
+            ("len(vocabulary)", "256"), ("b''.join(vocabulary[i] for i in _x)", "bytes(_x)")]),
         (not muon, [("_x * group['scale']", "_x"),
                     ("{'params': _p, 'weight_decay': _w, 'scale': _s}", "{'params': _p, 'weight_decay': _w}")]),
         (constant, [("_x + (1 - _x)", "1.0")]),
@@ -150,7 +154,8 @@ def uses_muon(config: RunConfig) -> bool:
 
 def drops(config: RunConfig) -> bool:
     """Whether anything is dropped out."""
-    return any(getattr(config.model, name) and has_effect(config.model, name) for name in vars(config.model) if name.startswith("dropout"))
+    shares = [name for name in vars(config.model) if name.startswith("dropout")]
+    return any(getattr(config.model, name) and has_effect(config.model, name) for name in shares)
 
 
 def wording(config: RunConfig) -> list[tuple[str, str]]:
@@ -159,6 +164,7 @@ def wording(config: RunConfig) -> list[tuple[str, str]]:
     gated, window = model.activation in ("swiglu", "geglu"), " and at those WINDOW or more back" if model.window else ""
     mlp = ("W2 (f(Wg x) * W1 x). Shazeer 2020." if model.mlp_proj else "f(Wg x) * W1 x. Shazeer 2020.") if gated else \
           ("W2 f(W1 x). Vaswani et al. 2017." if model.mlp_proj else "f(W1 x).")
+    tied = "# last: a table that the head shares is drawn as an embedding"
     return [
         ("W2 f(W1 x), or W2 (f(Wg x) * W1 x) when gated; W2 may be left out. Vaswani et al. 2017, Shazeer 2020.", mlp),
         ("(B, T, F) each", "(B, T, F) each" if gated else "(B, T, F)"),
@@ -171,7 +177,7 @@ def wording(config: RunConfig) -> list[tuple[str, str]]:
         (", for what the fused kernel cannot do; the reference for what it can", ""),
         (", laid out as Llama does", ""),
         ("(seed, its name): two models that differ in one part start equal in all others", "(SEED, its name)"),
-        *([] if model.tie_weights and model.architecture == "transformer" else [("# last: a table that the head shares is drawn as an embedding", "")]),
+        (tied, tied * (model.tie_weights and model.architecture == "transformer")),
         ("all tokens of `batches`", "all tokens of `checks`"),
         (" of each as `name`", " of each"),
         ("# the likeliest is 0: nothing overflows", "# nothing overflows"),
@@ -183,7 +189,7 @@ def wording(config: RunConfig) -> list[tuple[str, str]]:
 PROGRAM = '''
 @torch.inference_mode()
 def generate(context: list[int]):
-    """Tokens that follow. When the context is full, its newer half goes on."""
+    """Tokens that follow, each by a pass over the whole context; when it is full, its newer half goes on."""
     g = generator(cfg.sample.seed, "sample")
     for _ in range(cfg.sample.length):
         scores = model(torch.tensor([context], device=device))[0, -1].cpu()

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import re
-from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -13,7 +12,8 @@ from gpt.options import options
 from gpt.script_classes import merge_base
 from gpt.script_fold import World, fold
 from gpt.script_rules import DECORATED, LEFT_OUT, LITERAL, OBJECTS, PASSED_ON, RENAMED
-from gpt.script_syntax import assign, attribute, code, docstring, expression, method, methods, names, parse, read, single
+from gpt.script_syntax import (assign, attribute, code, copied, docstring, expression, method, methods, names, parse,
+                               read, single)
 
 # module -> the section of the config that its functions call cfg; in the order in which a script has them
 MODULES = {"gpt.seeding": None, "gpt.model": "model", "gpt.tokenizers": None, "gpt.data": "data", "gpt.schedules": "train",
@@ -33,7 +33,8 @@ def gather(world: World, config: RunConfig, program: ast.Module) -> None:
     for module, section in MODULES.items():
         for statement in (s for s in module_tree(module).body if isinstance(s, DEFINITIONS)):
             name = getattr(statement, "name", "") or "".join(names(statement, ast.Store))
-            world.raw.setdefault(RENAMED.get(module, {}).get(name, name), (statement, module, section))
+            name = RENAMED.get(module, {}).get(name, name)
+            world.raw.setdefault(name, (statement, module, section))
             if name.isupper() and isinstance(getattr(statement, "value", None), ast.Constant):
                 world.facts[name] = statement.value.value
         for cls, members in OBJECTS.get(module, {}).items():
@@ -50,7 +51,7 @@ def gather(world: World, config: RunConfig, program: ast.Module) -> None:
 def prepared(world: World, config: RunConfig, name: str) -> Any:
     """A copy of a definition with the config's values in it."""
     statement, module, section = world.raw[name]
-    statement = Renaming(RENAMED.get(module, {})).visit(deepcopy(statement))
+    statement = Renaming(RENAMED.get(module, {})).visit(copied(statement))
     statement.above, statement.gap = [], False
     return Plain().visit(Settings(world, config, section).visit(statement))
 
@@ -109,7 +110,7 @@ def setting(world: World, config: RunConfig, section: str, name: str) -> ast.exp
 def derived(world: World, config: RunConfig, name: str) -> ast.expr:
     """A property of the model's config, from its own source."""
     (cls,) = [c for c in module_tree("gpt.config").body if getattr(c, "name", "") == "ModelConfig"]
-    source = deepcopy(method(cls, name).body[-1].value)
+    source = copied(method(cls, name).body[-1].value)
     for node in ast.walk(source):
         if attribute(node):
             node.value.id = "cfg"
@@ -188,21 +189,23 @@ class Outward(ast.NodeTransformer):
     def __init__(self, world: World):
         self.size = single(world.ready.pop("vocab_size"))
         record = [s for s in world.raw["Look"][0].body if isinstance(s, ast.AnnAssign)]
-        self.fields = {s.target.id: s.annotation if names(s.annotation) <= READABLE else expression("nn.Module") for s in record}
+        self.fields = {s.target.id: s.annotation if names(s.annotation) <= READABLE else expression("nn.Module")
+                       for s in record}
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         if getattr(node.value, "id", "") not in ("tokenizer", "data", PASSED_ON):
             return self.generic_visit(node)
-        return deepcopy(self.size) if node.attr == "vocab_size" else ast.Name(node.attr, node.ctx)
+        return copied(self.size) if node.attr == "vocab_size" else ast.Name(node.attr, node.ctx)
 
     def visit_arguments(self, node: ast.arguments) -> ast.arguments:
-        parts = [ast.arg(name, deepcopy(annotation)) for name, annotation in self.fields.items()]
+        parts = [ast.arg(name, copied(annotation)) for name, annotation in self.fields.items()]
         node.args = [new for a in node.args for new in (parts if a.arg == PASSED_ON else [a])]
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        node.args = [new for a in node.args for new in (map(read, self.fields) if getattr(a, "id", "") == PASSED_ON else [a])]
+        node.args = [new for a in node.args
+                     for new in (map(read, self.fields) if getattr(a, "id", "") == PASSED_ON else [a])]
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:

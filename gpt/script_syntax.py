@@ -4,7 +4,6 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
@@ -122,6 +121,17 @@ def callee(node: Any) -> str:
     return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
 
 
+def copied(node: Any) -> Any:
+    """A copy of a tree, or of whatever stands in one; as `copy.deepcopy`, in a fraction of the time."""
+    if isinstance(node, list):
+        return [copied(one) for one in node]
+    if not isinstance(node, ast.AST):
+        return node
+    new = type(node).__new__(type(node))
+    new.__dict__ = {name: copied(value) for name, value in vars(node).items()}
+    return new
+
+
 # Changing -----------------------------------------------------------------------------------------------------------
 
 def read(name: str) -> ast.Name:
@@ -152,7 +162,7 @@ class Substitute(ast.NodeTransformer):
         self.known = known
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        wanted = deepcopy(self.known.get(node.id))
+        wanted = copied(self.known.get(node.id))
         if wanted is None or not isinstance(node.ctx, ast.Load) and not isinstance(wanted, ast.Name):
             return node
         if isinstance(wanted, ast.Name):
@@ -239,11 +249,11 @@ class Fill(ast.NodeTransformer):
         self.found = found
 
     def visit_Name(self, node: ast.Name) -> Any:
-        return deepcopy(self.found.get(node.id, node))
+        return copied(self.found.get(node.id, node))
 
     def visit_Expr(self, node: ast.Expr) -> Any:
         body = getattr(node.value, "id", "") == "_body" and "_body" in self.found
-        return deepcopy(self.found["_body"]) if body else self.generic_visit(node)
+        return copied(self.found["_body"]) if body else self.generic_visit(node)
 
 
 def fill(source: str, found: Found) -> Body:
