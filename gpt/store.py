@@ -3,97 +3,32 @@
     folder/runs.sqlite                              runs, steps, events
     folder/checkpoints/<run>/<step>.safetensors     the newest two of each run
     folder/locks/<token>.sqlite                     held by a store that writes, for as long as it lives
-
-A run that is said to be running while its writer's lock is free was interrupted (see gpt/locks.py): that is derived
-whenever it is read, and never stored.
 """
 
 import json
 import math
-import re
-import secrets
 import shutil
-import sqlite3
-import threading
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpt import checkpoints, records
 from gpt.changes import Plan
 from gpt.config import RunConfig
+from gpt.database import (ACTIVE, STATUSES, Database, RunHeld, StoreError, UnknownRun, checked_id, new_id, unknown_run,
+                          update)
 from gpt.events import Eval, Event, Finished, Step
-from gpt.home import home
-from gpt.locks import Locks
-from gpt.options import Refusal
 from gpt.presets import Preset, named
 from gpt.records import COLUMNS, NEXT_TOUCH, StoredRun, StoredStudy
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ACTIVE = ("queued", "running", "paused")
-STATUSES = (*ACTIVE, "finished", "stopped", "failed", "diverged")  # stored; "interrupted" is only ever derived
 
-
-class StoreError(Refusal):
-    """The store cannot be used as asked; the message names the way out."""
-
-
-class RunHeld(StoreError):
-    """Another live process writes this run."""
-
-
-class UnknownRun(Refusal):
-    """No run has this id, or no single run begins with it."""
-
-
-class RunStore:
+class RunStore(Database):
     """All runs in one folder. Any number of threads and processes may use it; each run has one writer at a time."""
-
-    def __init__(self, folder: Path | None = None):
-        """Opens or makes the store. Raises StoreError if it cannot, or if a newer version wrote it."""
-        self.folder = Path(folder or home()).resolve()
-        try:
-            self._open()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{self.folder} cannot hold runs ({error}): make it a folder that can be written, or let "
-                             f"GPT_PLAYGROUND_HOME name one.") from error
-
-    def _open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._locks = Locks(self.folder / "locks")
-        self._idle: deque[sqlite3.Connection] = deque()
-        self._guard = threading.Lock()
-        with self._connection() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > records.VERSION:
-                raise StoreError(f"{self.folder} was written by a newer version of the playground (format {version}, "
-                                 f"this one reads {records.VERSION}): update, or set GPT_PLAYGROUND_HOME elsewhere.")
-            if version == 0:
-                db.execute("PRAGMA journal_mode = WAL")
-        while version < records.VERSION:
-            version = self._upgrade()
-
-    def _upgrade(self) -> int:
-        """One version further, unless another process has just done it; returns the version."""
-        with self._write() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version < records.VERSION:
-                for statement in records.VERSIONS[version].split(";"):
-                    db.execute(statement)
-                version += 1
-                db.execute(f"PRAGMA user_version = {version}")
-            return version
-
-    def close(self) -> None:
-        """Gives up writing: runs of this store that are still active now show as interrupted."""
-        self._locks.release()
-        while self._idle:
-            self._idle.pop().close()
 
     # Runs
 
@@ -116,9 +51,9 @@ class RunStore:
         """Raises UnknownRun."""
         with self._connection() as db:
             row = db.execute(f"SELECT writer, status, {COLUMNS} FROM runs WHERE id = ? AND deleted IS NULL",
-                             (_checked(run),)).fetchone()
+                             (checked_id(run),)).fetchone()
         if row is None:
-            raise _unknown(run)
+            raise unknown_run(run)
         return records.stored_run(row[2:], self._status(*row[:2], {}))
 
     def runs(self, owner: str | None = None, limit: int = -1, *, study: str | None = None, since: int = 0) -> list[StoredRun]:
@@ -139,12 +74,12 @@ class RunStore:
         """The run whose id is, or alone begins with, `prefix`. Raises UnknownRun that names the candidates."""
         with self._connection() as db:
             rows = db.execute("SELECT id, labels, preset FROM runs WHERE id GLOB ? AND deleted IS NULL ORDER BY created DESC",
-                              (_checked(prefix) + "*",)).fetchall()
+                              (checked_id(prefix) + "*",)).fetchall()
         ids = [run for run, *_ in rows]
         if prefix in ids or len(ids) == 1:
             return prefix if prefix in ids else ids[0]
         if not rows:
-            raise _unknown(prefix)
+            raise unknown_run(prefix)
         several = "\n".join(f"  {run}  {preset} {' '.join(json.loads(labels))}".rstrip() for run, labels, preset in rows[:10])
         more = f"\n  and {len(rows) - 10} more" if len(rows) > 10 else ""
         raise UnknownRun(f"{len(rows)} runs begin with {prefix}: write more of the one you mean.\n{several}{more}")
@@ -154,7 +89,7 @@ class RunStore:
         if status not in STATUSES:
             raise ValueError(f"status = {status!r}: use one of {', '.join(STATUSES)}.")
         with self._own(run) as db:
-            _update(db, run, {"status": status, "message": message})
+            update(db, run, {"status": status, "message": message})
 
     def adopt(self, run: str, config: RunConfig | None = None, preset: Preset | None = None) -> None:
         """Makes this store the writer of a run and queues it, to resume it or, with a longer `config` of `preset`, to extend it.
@@ -167,7 +102,7 @@ class RunStore:
             about = records.of_config(config) if config else {}
             if config and preset:
                 about["labels"] = json.dumps(named(config, preset.config)["labels"])
-            _update(db, run, {"writer": token, "status": "queued", "message": "", **about})
+            update(db, run, {"writer": token, "status": "queued", "message": "", **about})
 
     def describe(self, run: str, *, title: str | None = None, tags: Sequence[str] | None = None) -> None:
         """Gives a run a name and tags; None leaves what there is. Any process may. Raises UnknownRun."""
@@ -186,10 +121,10 @@ class RunStore:
         """All or none."""
         with self._write() as db:
             for run in runs:
-                row = db.execute("SELECT owner FROM runs WHERE id = ?", (_checked(run),)).fetchone()
+                row = db.execute("SELECT owner FROM runs WHERE id = ?", (checked_id(run),)).fetchone()
                 if row is None or owner not in (None, row[0]):
-                    raise _unknown(run)
-                _update(db, run, about)
+                    raise unknown_run(run)
+                update(db, run, about)
 
     def purge(self, before: float) -> None:
         """Removes for good what was discarded before that time, unless a live process still writes it."""
@@ -228,7 +163,7 @@ class RunStore:
             db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)",
                            [(run, n, *records.event_row(event)) for n, event in enumerate(others, seq + 1)])
             # A seq is never used again, not even after a rewind: readers keep it as their cursor.
-            _update(db, run, {**about, "seq": seq + len(others)})
+            update(db, run, {**about, "seq": seq + len(others)})
             if checks := [event.loss for event in events if isinstance(event, Eval) and math.isfinite(event.loss)]:
                 db.execute("UPDATE runs SET best_loss = min(coalesce(best_loss, 1e300), ?) WHERE id = ?", (min(checks), run))
 
@@ -278,7 +213,7 @@ class RunStore:
             best = min((loss for loss in checks if math.isfinite(loss)), default=None)
             last = db.execute("SELECT seconds FROM steps WHERE run = ? ORDER BY step DESC LIMIT 1", (run,)).fetchone()
             about = {"val_loss": records.real(checks[-1]) if checks else None, "best_loss": best, "seconds": last[0] if last else 0}
-            _update(db, run, about)
+            update(db, run, about)
             db.execute("UPDATE runs SET step = min(step, ?) WHERE id = ?", (step, run))
         checkpoints.rewind(self._checkpoints(run), step)
 
@@ -291,12 +226,12 @@ class RunStore:
             db.execute("INSERT INTO events SELECT ?, seq + 2, step, kind, data FROM events "
                        f"WHERE run = ? AND step < ? AND {kinds} ORDER BY seq", (run, parent, step))
             last = db.execute("SELECT max(seq) FROM events WHERE run = ?", (run,)).fetchone()[0]
-            _update(db, run, {"step": step, "seq": last or 0})
+            update(db, run, {"step": step, "seq": last or 0})
 
     def plan(self, run: str, plan: Plan) -> None:
         """Stores options changed on the way. Raises UnknownRun, RunHeld."""
         with self._own(run) as db:
-            _update(db, run, {"plan": json.dumps(plan)})
+            update(db, run, {"plan": json.dumps(plan)})
 
     def csv(self, run: str) -> Iterator[str]:
         """Lines of a table of all steps; a validation loss stands beside the step after which it was taken."""
@@ -366,88 +301,7 @@ class RunStore:
             db.execute("DELETE FROM studies WHERE id = ?", (id,))
 
     def _checkpoints(self, run: str) -> Path:
-        return self.folder / "checkpoints" / _checked(run)
-
-    # Connections: borrowed, so that none is used by two threads at once and none is lost with a thread that ends
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            db = self._idle.pop()
-        except IndexError:
-            db = sqlite3.connect(self.folder / "runs.sqlite", timeout=30, isolation_level=None, check_same_thread=False)
-            db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing, a power cut the last moment
-            db.execute("PRAGMA foreign_keys = ON")
-        try:
-            yield db
-        finally:
-            self._idle.append(db)
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """A transaction."""
-        with self._connection() as db, db:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-
-    @contextmanager
-    def _own(self, run: str) -> Iterator[sqlite3.Connection]:
-        """A transaction of the writer of a run."""
-        with self._write() as db:
-            row = db.execute("SELECT writer FROM runs WHERE id = ?", (_checked(run),)).fetchone()
-            if row is None:
-                raise _unknown(run)
-            if row[0] != self._locks.token:
-                raise RunHeld(f"Run {run} is not written by this process: adopt it first.")
-            yield db
-
-    # Who writes
-
-    def _hold(self) -> str:
-        """The token of this store, whose lock it holds from the first call until it is closed or its process ends."""
-        with self._guard:
-            if self._locks.token is None:
-                with self._write():  # one process at a time
-                    self._locks.hold()
-            return self._locks.token
-
-    def _check_free(self, db: sqlite3.Connection, run: str) -> None:
-        row = db.execute("SELECT writer, status FROM runs WHERE id = ?", (_checked(run),)).fetchone()
-        if row is None:
-            raise _unknown(run)
-        if row[0] != self._locks.token and row[1] in ACTIVE and self._locks.alive(row[0]):
-            raise RunHeld(f"Run {run} is {row[1]} in another process: stop it there first.")
-
-    def _status(self, writer: str, status: str, alive: dict[str, bool]) -> str:
-        """The status by now; `alive` remembers the answers of one look."""
-        if status not in ACTIVE:
-            return status
-        if writer not in alive:
-            alive[writer] = self._locks.alive(writer)
-        return status if alive[writer] else "interrupted"
-
-
-def new_id() -> str:
-    """Cannot be guessed, and is no flag to a command line."""
-    while (id := secrets.token_urlsafe(9)).startswith("-"):
-        pass
-    return id
-
-
-def _update(db: sqlite3.Connection, run: str, about: dict[str, Any]) -> None:
-    columns = "".join(f"{column} = ?, " for column in about)
-    db.execute(f"UPDATE runs SET {columns}touched = {NEXT_TOUCH} WHERE id = ?", [*about.values(), run])
-
-
-def _checked(run: str) -> str:
-    # Ids come from command lines and browsers and become paths and patterns.
-    if not isinstance(run, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", run):
-        raise _unknown(run)
-    return run
-
-
-def _unknown(run: object) -> UnknownRun:
-    return UnknownRun(f"There is no run {run}: `python -m gpt runs` lists them all.")
+        return self.folder / "checkpoints" / checked_id(run)
 
 
 __all__ = ["ACTIVE", "STATUSES", "RunHeld", "RunStore", "StoreError", "StoredRun", "StoredStudy", "UnknownRun"]
