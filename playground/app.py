@@ -33,7 +33,8 @@ from playground.scheduler import Scheduler
 from playground.wiring import wire
 
 STATIC = Path(__file__).resolve().parent / "static"
-LOOK_SECONDS = 0.1  # between two looks at Gradio's queue, which would look a thousand times a second and disturb training
+LOOK_SECONDS = 0.1  # between two looks at Gradio's queue, which would look a thousand times a second and disturb training;
+# what waits in it is a pasted text, or a program's call
 SWITCH_SECONDS = 0.001  # for which the server may keep the interpreter from the trainer, and the other way round
 BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
 

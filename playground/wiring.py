@@ -20,7 +20,7 @@ Desk = dict[str, Any]  # {"visitor", "run"}: whose page it is, and which run to 
 
 def wire(page: Page, store: RunStore) -> None:
     """Connects the page's components."""
-    page.demo.load(lambda known: enter(store, known), page.visitor, [page.visitor, page.desk], **QUIET)
+    page.demo.load(lambda known: enter(store, known), page.visitor, [page.visitor, page.desk], queue=False, **QUIET)
 
     page.paste.click(take_text, [page.form, page.pasted], [page.form, page.text_note], **QUIET)
     page.upload.upload(lambda value, path: take_text(value, read_file(path)), [page.form, page.upload],
