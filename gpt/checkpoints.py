@@ -6,6 +6,7 @@ torch and safetensors are imported where they are used: lists of runs must appea
 import os
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,15 @@ def save(folder: Path, step: int, tensors: dict[str, "Tensor"], meta: dict[str, 
 def kept(folder: Path) -> list[int]:
     """The steps of all checkpoints, rising."""
     return sorted({_step(path) for path in _saved(folder)})
+
+
+def written(folder: Path) -> dict[int, int]:
+    """When each checkpoint was written, by its step: a step that is trained once more may end in other weights."""
+    found = {}
+    for path in _saved(folder):
+        with suppress(FileNotFoundError):  # a newer one has taken its place meanwhile
+            found[_step(path)] = path.stat().st_mtime_ns
+    return found
 
 
 def load(folder: Path, step: int | None = None) -> tuple[int, dict[str, "Tensor"], dict[str, str]] | None:

@@ -53,6 +53,14 @@ def see(model: Model, tokens: list[int]) -> Seen:
     return Seen(numbers(read_out(model, streams[-1])), streams, patterns)
 
 
+@torch.inference_mode()
+def scores_after(model: Model, tokens: list[int]) -> Tensor:
+    """The scores (T, V) of the token after each one, on the CPU, with nothing kept on the way; they may be no numbers."""
+    model.eval()
+    text = torch.tensor(tokens, device=next(model.parameters()).device)
+    return newest(model(text.unfold(0, min(len(text), model.cfg.block_size), 1))).float().cpu()
+
+
 def newest(x: Tensor) -> Tensor:
     """(B, S, ...) over contexts -> (T, ...): every token of the first one, then the last token of each other."""
     return torch.cat([x[0], x[1:, -1]])

@@ -11,7 +11,7 @@ from gpt.tokenizers import TextError
 
 FLUSH_SECONDS = 0.1  # after this long others see an event; a killed process loses no more, and one step
 CHECKPOINT_SECONDS = 15.0  # and repeats at most this much training
-LASTING = 4  # checkpoints in the course of a run that are kept for good
+LASTING = (1, 4, 16, 32, 48)  # 64ths of a run that are kept for good, as its end is: most happens at the beginning
 
 
 class Recording:
@@ -62,9 +62,9 @@ class Recording:
             yield event
 
     def is_milestone(self, step: int) -> bool:
-        """Whether a quarter of the run ends with this step."""
+        """Whether a share of the run that is kept ends with this step."""
         total = self.run.cfg.train.steps
-        return step < total and step * LASTING // total > (step - 1) * LASTING // total
+        return step < total and any(step == -(-share * total // 64) for share in LASTING)
 
     def _plan_on(self, changes: Plan) -> None:
         """Remember options changed on the way, for whoever resumes or reproduces the run."""

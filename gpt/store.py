@@ -272,6 +272,10 @@ class RunStore(Database):
         """The steps after which the state is kept, rising."""
         return checkpoints.kept(self._checkpoints(run))
 
+    def checkpoint_times(self, run: str) -> dict[int, int]:
+        """When the state after each of these steps was written, in nanoseconds."""
+        return checkpoints.written(self._checkpoints(run))
+
     # Studies
 
     def create_study(self, *, owner: str, title: str, about: str) -> str:

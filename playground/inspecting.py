@@ -14,6 +14,7 @@ from gpt.options import ConfigError, Refusal, replace
 from gpt.records import StoredRun
 from gpt.store import RunStore
 from playground.asked import fields, whole
+from playground.kept import sampler_at, steps_of
 from playground.rows import GONE, Answer, mine
 from playground.scheduler import Scheduler
 
@@ -54,19 +55,11 @@ def alone() -> Iterator[None]:
 
 def model_of(scheduler: Scheduler, store: RunStore, run: StoredRun, asked: Any) -> "tuple[int, bool, Sampler]":
     """The step, whether it is training, and the model: of the newest weights, or of "step". Raises Refusal."""
-    from gpt.importing import stored_sampler
-
-    wanted = fields(asked).get("step")
-    if wanted is None:
-        if live := scheduler.live(run.id):
-            return live[0], True, live[1]
-    step = whole(asked, "step", default=-1)
-    if wanted is not None and step not in store.checkpoint_steps(run.id):
-        raise Refusal("The weights of that step are not kept: choose another one.")
-    kept = store.load_checkpoint(run.id, step if wanted is not None else None)
-    if kept is None:
-        raise Refusal("This run has no weights yet: let it train for a step.")
-    return kept[0], False, stored_sampler(run, kept)
+    newest = fields(asked).get("step") is None
+    if newest and (live := scheduler.live(run.id)):
+        return live[0], True, live[1]
+    step, sampler = sampler_at(store, run, None if newest else whole(asked, "step", default=-1))
+    return step, False, sampler
 
 
 def text_of(run: StoredRun) -> "Dataset":
@@ -127,7 +120,7 @@ def look(scheduler: Scheduler, store: RunStore, asked: Any) -> Answer:
         fed = tokens[-room:]
         seen = see(sampler.model, fed)
         told = guesses(seen, fed, tokenizer, cfg) | {"lens": lens(sampler, seen, fed), "heads": heads(seen, run.config.model.block_size)}
-    return {"step": step, "live": live, "checkpoints": store.checkpoint_steps(run.id), "text": text, "given": len(tokens),
+    return {"step": step, "live": live, "checkpoints": steps_of(store, run), "text": text, "given": len(tokens),
             "room": room, "context": run.config.model.block_size, "tokens": labels(tokenizer, fed), **told, **built(run)}
 
 

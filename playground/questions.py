@@ -16,7 +16,7 @@ from gpt.home import home
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
-from playground import bringing, coding, comparing, form, healthy, inspecting, plots
+from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, plots
 from playground.asked import fields, moment, sendable, visitor_of, whole
 from playground.rows import GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, row, total_of, works
 from playground.scheduler import Scheduler
@@ -56,6 +56,8 @@ class Questions:
     weights: Question
     look: Question  # the inside of a model
     knock_out: Question
+    embeddings: Question  # the same through its training
+    belief: Question
 
 
 def questions(store: RunStore, scheduler: Scheduler) -> Questions:
@@ -99,7 +101,7 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
                          "touched": max((run.touched for run in known), default=since)})
 
     about_store = {question.__name__: refusing(store, question) for question in QUESTIONS}
-    about_models = {question.__name__: refusing(store, partial(question, scheduler)) for question in inspecting.QUESTIONS}
+    about_models = {question.__name__: refusing(store, partial(question, scheduler)) for question in (*inspecting.QUESTIONS, *evolving.QUESTIONS)}
     return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs,
                      **about_store, **about_models)
 

@@ -71,7 +71,7 @@ def test_a_changed_fork_carries_what_fits_and_says_what_is_new(store):
 
 
 @pytest.mark.parametrize("step, changes, says", [
-    (13, {}, "fork it at step 6, 12, 18, 24"), (12, {"train.steps": 12}, "use steps = 13 or more"),
+    (13, {}, "fork it at step 1, 2, 6, 12, 18, 24"), (12, {"train.steps": 12}, "use steps = 13 or more"),
     (12, {"data.tokenizer": "byte"}, "text of its parent"), (12, {"model.n_head": 5}, "n_head")])
 def test_what_cannot_be_forked_is_refused_and_leaves_nothing(store, step, changes, says):
     parent = store.run(trained(store))
@@ -84,8 +84,8 @@ def test_what_cannot_be_forked_is_refused_and_leaves_nothing(store, step, change
     assert len(store.runs()) == 1
 
 
-def test_quarters_of_a_run_are_kept(store):
-    assert store.checkpoint_steps(trained(store)) == [6, 12, 18, 24]
+def test_quarters_of_a_run_and_its_beginning_are_kept(store):
+    assert store.checkpoint_steps(trained(store)) == [1, 2, 6, 12, 18, 24]
 
 
 # Options changed on the way

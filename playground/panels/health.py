@@ -17,7 +17,7 @@ def _segments(name: str, label: str, choices: Iterable[tuple[str, str]]) -> str:
 
 
 HEALTH = f"""
-<section class="card" id="signals" aria-labelledby="signals-title">
+<section class="card" id="signals" tabindex="-1" aria-labelledby="signals-title">
 <h2 id="signals-title">Signal health <span class="hint-right"></span></h2>
 <p class="none" hidden></p>
 <div class="measured" hidden>
@@ -33,5 +33,5 @@ HEALTH = f"""
 
 
 def health() -> gr.HTML:
-    """The first card of the Inspect view."""
+    """The last card of the Inspect view: it is about the whole run, not about one step's weights."""
     return island("health", HEALTH, elem_id="health-card")

@@ -2,8 +2,10 @@
 
 import { ask } from "./ask.js";
 import { Attention } from "./inspect_attention.js";
+import { Embeddings } from "./inspect_embeddings.js";
 import { KnockOut } from "./inspect_knock.js";
 import { Next } from "./inspect_next.js";
+import { Steps } from "./inspect_steps.js";
 import { Cursor } from "./inspect_words.js";
 import { GOING, session, show as showRun, title } from "./session.js";
 import { emit, on, ready, show, value } from "./state.js";
@@ -25,10 +27,11 @@ class Inspect {
   constructor(root) {
     this.find = (selector) => root.querySelector(selector);
     this.cursor = new Cursor();
-    this.panels = [new Next(this.find(".in-next"), this.cursor), new Attention(this.find(".in-attention"), this.cursor)];
+    this.steps = new Steps(root);
+    this.panels = [new Next(this.find(".in-next"), this.cursor), new Attention(this.find(".in-attention"), this.cursor),
+      new Embeddings(this.find(".in-embeddings"), this.steps)];
     this.knock = new KnockOut(this.find(".in-knock"), () => ({ run: session.shown?.id, step: this.step }));
     this.typed = this.find("textarea");
-    this.slider = this.find("#in-step");
     this.clear();
   }
 
@@ -40,8 +43,9 @@ class Inspect {
     on("status", () => this.follow());
     document.addEventListener("visibilitychange", () => this.follow());
     this.typed.addEventListener("input", () => { this.text = this.typed.value || null; this.soon(TYPED_MS); });
-    this.slider.addEventListener("input", () => this.chooseStep());
+    this.steps.listen(() => { this.knock.forget(); this.paintState(); this.soon(60); });
     this.find("select").addEventListener("change", ({ target }) => showRun(target.value));
+    this.find(".in-index").addEventListener("click", (event) => goTo(event));
     this.find(".in-empty .start").addEventListener("click", () => emit("open-view", "train"));
     this.find(".own").addEventListener("click", () => this.openText(this.typed.hidden));
     this.find(".another").addEventListener("click", () => {
@@ -61,12 +65,15 @@ class Inspect {
 
   // Another run is shown: its newest weights, and the same text unless it was the former run's own.
   clear() {
-    Object.assign(this, { step: null, answer: null, asked: "", why: "", seen: "", busy: false, looked: 0, text: this.text ?? null, passage: this.passage ?? 0 });
+    Object.assign(this, { answer: null, asked: "", why: "", seen: "", busy: false, looked: 0, text: this.text ?? null, passage: this.passage ?? 0 });
+    this.steps.clear();
     this.find(".in-body").hidden = true;
     this.knock.forget();
     this.paintRuns();
     this.paintEmpty();
   }
+
+  get step() { return this.steps.step; }
 
   get open() { return document.body.dataset.view === "inspect" && !document.hidden; }
 
@@ -116,42 +123,17 @@ class Inspect {
     }
     if (refused) return;
     this.answer = answer;
-    if (this.step === null) this.live = answer.live;
+    this.steps.know(answer.checkpoints, this.step === null ? answer.live : undefined, this.step === null ? answer.step : undefined);
     this.find(".in-body").hidden = false;
     this.cursor.count = answer.tokens.length + 1;
     if (this.cursor.at >= this.cursor.count) this.cursor.at = this.cursor.count - 1;
     if (this.text === null && (this.typed.hidden || document.activeElement !== this.typed)) this.typed.value = answer.text;
     for (const panel of this.panels) panel.show(answer);
-    this.paintSteps();
+    this.paintState();
   }
 
-  chooseStep() {
-    const steps = this.answer.checkpoints, at = Number(this.slider.value);
-    const wanted = at < steps.length - (this.isLast(steps) ? 1 : 0) ? steps[at] : null;
-    if (wanted === this.step) return;
-    this.step = wanted;
-    this.knock.forget();
-    this.paintSteps();
-    this.soon(60);
-  }
-
-  // Whether the last kept step is the newest one, so that it needs no stop of its own.
-  isLast(steps) { return !this.live && steps.length > 0; }
-
-  paintSteps() {
-    const steps = this.answer.checkpoints, stops = steps.length + (this.isLast(steps) ? 0 : 1);
-    const at = this.step === null ? stops - 1 : steps.indexOf(this.step);
-    this.find(".weights-at").hidden = false;
-    Object.assign(this.slider, { max: stops - 1, disabled: stops < 2 });
-    this.slider.value = at;
-    this.slider.style.setProperty("--share", stops > 1 ? `${100 * at / (stops - 1)}%` : "100%");
-    const ticks = this.find(".ticks");
-    if (ticks.childElementCount !== stops) ticks.replaceChildren(...Array.from({ length: stops }, () => document.createElement("i")));
-    const step = this.step ?? this.answer.step;
-    const words = this.step === null ? `${show(step)}, the newest` : show(step);
-    this.find(".weights-at output").textContent = words;
-    this.slider.setAttribute("aria-valuetext", `step ${words}`);
-    this.find(".state").textContent = this.live && this.step === null ? "training: looked at again every few seconds" : "";
+  paintState() {
+    this.find(".state").textContent = this.steps.live && this.step === null ? "training: looked at again every few seconds" : "";
   }
 
   paintRuns() {
@@ -171,6 +153,7 @@ class Inspect {
   paintEmpty() {
     const run = session.shown, none = !this.answer;
     this.find(".in-empty").hidden = !none;
+    this.find(".in-index").hidden = none;
     if (!none) return;
     const waiting = run && GOING.includes(run.status);
     const words = !run ? "Nothing to look into yet. Train a model, or choose one of your runs: every guess, every head, at every step that was kept."
@@ -180,4 +163,13 @@ class Inspect {
     this.find(".weights-at").hidden = true;
     this.find(".state").textContent = "";
   }
+}
+
+// To a card of this page. Not by the address: it holds the form.
+function goTo(event) {
+  const link = event.target.closest("a"), card = link && document.querySelector(link.getAttribute("href"));
+  if (!card) return;
+  event.preventDefault();
+  card.scrollIntoView({ block: "start", behavior: "smooth" });
+  card.focus({ preventScroll: true });
 }

@@ -104,7 +104,7 @@ def test_earlier_weights_are_a_step_of_the_slider_away(trained):
     page.locator("#in-step").focus()
     page.keyboard.press("Home")
     page.wait_for_function("(newest) => document.querySelector('.in-next .facts').textContent !== newest", arg=newest)
-    assert int(page.locator(".weights-at output").inner_text()) < 300
+    assert page.locator(".weights-at output").inner_text() == "0, before training"
     page.keyboard.press("End")
     page.wait_for_function("(newest) => document.querySelector('.in-next .facts').textContent === newest", arg=newest)
 
@@ -165,3 +165,54 @@ def test_a_run_is_looked_into_while_it_trains(visit):
     assert "newest" in page.locator(".weights-at output").inner_text()
     visitor.end()
     page.wait_for_function("document.querySelector('.in-bar .state').textContent === ''")
+
+
+# Through the training -------------------------------------------------------------------------------------------------
+
+
+def shown_step(page, words: str) -> None:
+    holds(page, ".in-embeddings .which", words)
+
+
+def spot(page, name: str) -> str:
+    """Where a token's point lies."""
+    return page.evaluate("(name) => [...document.querySelectorAll('.in-embeddings .pt')]"
+                         ".find((point) => point.querySelector('text').textContent === name).style.transform", name)
+
+
+def test_tokens_move_as_points_through_the_steps_that_were_kept(trained):
+    page = trained.page
+    page.click(".in-index a[href='#in-embeddings']")
+    page.wait_for_selector(".in-embeddings .pt")
+    shown_step(page, "step 300")
+    assert page.locator(".in-embeddings .pt").count() > 55 and page.locator(".in-embeddings .near li").count() == 5
+    late = spot(page, "e")
+    page.locator(".in-embeddings button.play").click()
+    shown_step(page, "before training")
+    assert spot(page, "e") != late
+    shown_step(page, "step 75")  # it goes on by itself, and rests at the end
+    shown_step(page, "step 300")
+    page.wait_for_function("!document.querySelector('.in-embeddings button.play').classList.contains('on')")
+    assert spot(page, "e") == late
+    assert re.search(r"shows \d+ % of the variance", page.locator(".in-embeddings .shares").inner_text())
+
+
+def test_letter_keys_choose_a_token_and_arrows_go_on_from_it(trained):
+    page = trained.page
+    page.locator(".in-embeddings .plot").focus()
+    page.keyboard.press("t")
+    assert page.locator(".in-embeddings .near h3").inner_text() == "Nearest to t"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    assert "nearest:" in page.locator(".in-embeddings .read").inner_text()
+    page.keyboard.press("Enter")
+    assert page.locator(".in-embeddings .near h3").inner_text() == "Nearest to ↵" and page.locator(".in-embeddings .pt.chosen").count() == 1
+
+
+def test_positions_are_a_path(trained):
+    page = trained.page
+    page.locator("[name=embeddings-of][value=positions]").press("Space")
+    page.wait_for_function("document.querySelectorAll('.in-embeddings .pt').length === 8")
+    assert page.locator(".in-embeddings .plot line.step").count() == 7
+    page.locator("[name=embeddings-of][value=tokens]").press("Space")
+    page.wait_for_function("document.querySelectorAll('.in-embeddings .pt').length > 55")
