@@ -27,6 +27,7 @@ NEXT = """
 <textarea id="in-text" rows="2" aria-label="Text to look at" spellcheck="false" hidden></textarea></div>
 <p class="bad" role="alert" hidden></p></div>
 <div class="guesses"><h3></h3><p class="sub"></p><ol class="candidates"></ol><p class="key"></p></div>
+<div class="belief" hidden><h3>How this guess came about, step by step</h3><p class="sub"></p><div class="plot"></div></div>
 <div class="lens"><h3>Its best guess after each layer</h3><p class="sub"></p><ol></ol></div></section>"""
 
 ATTENTION = """

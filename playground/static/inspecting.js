@@ -2,6 +2,7 @@
 
 import { ask } from "./ask.js";
 import { Attention } from "./inspect_attention.js";
+import { Belief } from "./inspect_belief.js";
 import { Embeddings } from "./inspect_embeddings.js";
 import { KnockOut } from "./inspect_knock.js";
 import { Next } from "./inspect_next.js";
@@ -29,7 +30,7 @@ class Inspect {
     this.cursor = new Cursor();
     this.steps = new Steps(root);
     this.panels = [new Next(this.find(".in-next"), this.cursor), new Attention(this.find(".in-attention"), this.cursor),
-      new Embeddings(this.find(".in-embeddings"), this.steps)];
+      new Belief(this.find(".belief"), this.cursor, this.steps), new Embeddings(this.find(".in-embeddings"), this.steps)];
     this.knock = new KnockOut(this.find(".in-knock"), () => ({ run: session.shown?.id, step: this.step }));
     this.typed = this.find("textarea");
     this.clear();

@@ -216,3 +216,21 @@ def test_positions_are_a_path(trained):
     assert page.locator(".in-embeddings .plot line.step").count() == 7
     page.locator("[name=embeddings-of][value=tokens]").press("Space")
     page.wait_for_function("document.querySelectorAll('.in-embeddings .pt').length > 55")
+
+
+def test_a_guess_is_followed_through_the_steps(trained):
+    page = trained.page
+    page.locator(".in-next .tok").nth(9).click()
+    page.wait_for_function("document.querySelectorAll('.belief path.line').length >= 5")
+    assert page.locator(".belief path.line.true").count() == 1
+    steps = page.locator(".belief .step").all_text_contents()
+    assert "0" in steps and "300" in steps and page.locator(".belief .step.now").text_content() == "300"
+    now = float(page.locator(".belief text.value.true").text_content().split()[0].strip("<"))
+    listed = page.locator(".candidates .true .share").first.inner_text()
+    assert now == float(listed.split()[0].strip("<")), "the newest step is not what is listed beside it"
+    box = page.locator(".belief .plot").bounding_box()
+    page.mouse.click(box["x"] + 38, box["y"] + 60)
+    holds(page, ".weights-at output", "before training")
+    page.wait_for_function("document.querySelector('.belief .step.now').textContent === '0'")
+    page.locator("#in-step").press("End")
+    page.locator(".in-next .tok").nth(9).click()
