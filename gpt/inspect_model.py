@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpt.config import SampleConfig
-from gpt.model import GPT, MLP, Attention, Bigram, Look
+from gpt.model import GPT, MLP, Alibi, Attention, Bigram, Learned, Look, Position, Rope, Sinusoidal
 from gpt.options import Refusal
 
 Model = GPT | Bigram
@@ -151,10 +151,11 @@ def drawn(scores: Tensor, cfg: SampleConfig) -> Tensor:
 
 @dataclass(frozen=True)
 class Part:
-    """Something to be taken out of a trained model: a head, the attention or the MLP of a layer, or a whole layer."""
+    """Something to be taken out of a trained model: a head, the attention or the MLP of a layer, or a whole layer; or of all
+    layers at once the attention or the MLP; or what tells positions apart."""
 
-    kind: str  # "layer", "attn", "mlp", "head"
-    layer: int
+    kind: str  # "layer", "attn", "mlp", "head", "position"
+    layer: int | None = None  # None: of all layers
     head: int | None = None
 
 
@@ -177,15 +178,22 @@ class Reliance:
     left_out: int
 
 
+SUBLAYERS = {"attn": Attention, "mlp": MLP}
+ADDED, INSIDE = (Learned, Sinusoidal), (Rope, Alibi)  # positions that are added to tokens, and those that act in attention
+
+
 def parts(model: Model) -> list[Part]:
-    """What can be taken out: layers, then their sublayers, then the heads."""
+    """What can be taken out: of the whole model, then layers, then their sublayers, then the heads."""
     if isinstance(model, Bigram):
         return []
     numbered = list(enumerate(model.blocks))
+    everywhere = [Part(kind) for kind, of in SUBLAYERS.items() if any(within(block, of) for block in model.blocks)]
+    if isinstance(model.position, ADDED) or Part("attn") in everywhere and isinstance(model.position, INSIDE):
+        everywhere.append(Part("position"))
     whole = [Part("layer", n) for n, _ in numbered]
-    inner = [Part(kind, n) for n, block in numbered for kind, of in (("attn", Attention), ("mlp", MLP)) if within(block, of)]
+    inner = [Part(kind, n) for n, block in numbered for kind, of in SUBLAYERS.items() if within(block, of)]
     heads = [Part("head", n, h) for n, block in numbered if within(block, Attention) for h in range(model.cfg.heads)]
-    return whole + inner + heads
+    return everywhere + whole + inner + heads
 
 
 def within(block: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
@@ -195,21 +203,24 @@ def within(block: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
 
 @contextmanager
 def without(model: GPT, part: Part | None) -> Iterator[None]:
-    """The model while a part gives zeros; a whole layer passes on what it gets. None takes out nothing."""
+    """The model while a part gives zeros; a whole layer passes on what it gets, and positions are alike. None takes out nothing."""
+    position = model.position
     with ExitStack() as hooks:
-        if part:
-            hooks.callback(taken_out(model, part).remove)
+        if part and part.kind == "position":
+            model.position = Position(model.cfg)
+            hooks.callback(setattr, model, "position", position)
+        elif part:
+            for block in model.blocks if part.layer is None else [model.blocks[part.layer]]:
+                hooks.callback(taken_out(block, part).remove)
         yield
 
 
-def taken_out(model: GPT, part: Part) -> torch.utils.hooks.RemovableHandle:
-    """The hook that takes a part out."""
-    block = model.blocks[part.layer]
+def taken_out(block: nn.Module, part: Part) -> torch.utils.hooks.RemovableHandle:
+    """The hook that takes a part out of a block."""
     if part.kind == "layer":
         return block.register_forward_hook(lambda _, given, made: given[0])
     if part.kind != "head":
-        sublayer = within(block, {"attn": Attention, "mlp": MLP}[part.kind])
-        return sublayer.register_forward_hook(lambda _, given, made: torch.zeros_like(made))
+        return within(block, SUBLAYERS[part.kind]).register_forward_hook(lambda _, given, made: torch.zeros_like(made))
     attention = within(block, Attention)
     own = slice(part.head * attention.D, (part.head + 1) * attention.D)
 
@@ -228,7 +239,7 @@ def reliance(model: Model, x: Tensor, y: Tensor, seconds: float) -> Reliance:
     model.eval()
     x, y = x.to(device), y.to(device)
     known = parts(model)
-    passes = 1 + sum(1 - part.layer / len(model.blocks) for part in known)
+    passes = 1 + sum(1 - (part.layer or 0) / len(model.blocks) for part in known)
     some = torch.linspace(0, len(x) - 1, how_many(model, x, seconds / passes)).long()  # spread over the text
     x, y = x[some], y[some]
     whole, effects = losses(model(x), y), []
@@ -239,7 +250,7 @@ def reliance(model: Model, x: Tensor, y: Tensor, seconds: float) -> Reliance:
     for part in known:
         if perf_counter() > end:
             break
-        effects.append(effect(part, lost(model, part, streams, look, y) - whole))
+        effects.append(effect(part, lost(model, part, x, streams, look, y) - whole))
     return Reliance(whole.mean().item(), y.numel(), effects, len(known) - len(effects))
 
 
@@ -253,9 +264,11 @@ def how_many(model: Model, x: Tensor, seconds: float) -> int:
     return max(1, min(len(x), int(SAFETY * seconds / max(1e-9, each))))
 
 
-def lost(model: GPT, part: Part, streams: list[Tensor], look: Look, y: Tensor) -> Tensor:
+def lost(model: GPT, part: Part, x: Tensor, streams: list[Tensor], look: Look, y: Tensor) -> Tensor:
     """The loss (N,) without a part. What comes before its layer stays as it was."""
     with without(model, part):
+        if part.layer is None:
+            return losses(model(x), y)
         *_, last = residuals(model, streams[part.layer], look, part.layer)
     return losses(read_out(model, last), y)
 

@@ -16,7 +16,7 @@ from gpt.home import home
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
-from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, plots
+from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, pairing, plots
 from playground.asked import fields, moment, sendable, visitor_of, whole
 from playground.rows import GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, row, total_of, works
 from playground.scheduler import Scheduler
@@ -28,7 +28,7 @@ EARLIER = 120  # most points of an earlier run's curve
 LISTED = 2000  # newest runs of a visitor that the page lists
 PROMPT = 24  # letters of a prompt beside the samples
 
-QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health)
+QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health, pairing.pairs)
 
 Question = Callable[[Any], Answer]
 
@@ -58,6 +58,8 @@ class Questions:
     knock_out: Question
     embeddings: Question  # the same through its training
     belief: Question
+    pairs: Question  # parts taken out, and runs without them
+    writes: Question
 
 
 def questions(store: RunStore, scheduler: Scheduler) -> Questions:
@@ -101,7 +103,7 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
                          "touched": max((run.touched for run in known), default=since)})
 
     about_store = {question.__name__: refusing(store, question) for question in QUESTIONS}
-    about_models = {question.__name__: refusing(store, partial(question, scheduler)) for question in (*inspecting.QUESTIONS, *evolving.QUESTIONS)}
+    about_models = {question.__name__: refusing(store, partial(question, scheduler)) for question in (*inspecting.QUESTIONS, *evolving.QUESTIONS, *pairing.QUESTIONS)}
     return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs,
                      **about_store, **about_models)
 

@@ -228,7 +228,7 @@ def test_parts_are_taken_out_of_a_stored_model_within_the_time(place):
     began = time.monotonic()
     told = place[3].knock_out(mine)
     assert time.monotonic() - began < 6 and 1000 < told["tokens"] <= 4096 and told["left_out"] == 0
-    assert {kind for kind, *_ in told["rows"]} == {"layer", "attn", "head"} and all(len(row) == 5 for row in told["rows"])
+    assert {kind for kind, *_ in told["rows"]} == {"layer", "attn", "head", "position"} and all(len(row) == 5 for row in told["rows"])
 
 
 def test_a_table_has_no_inside_and_bytes_are_named(place):

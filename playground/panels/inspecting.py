@@ -57,7 +57,12 @@ KNOCK = """
 <div class="buttons"><button type="button" class="strong knock">Knock out each part</button>
 <button type="button" data-ablate>Ablate: train without …</button></div></div>
 <p class="bad" role="alert" hidden></p><div class="found" hidden><p class="most"></p>
-<div class="scroll" tabindex="0" role="region" aria-label="Change in loss without each part"><table></table></div><p class="facts"></p></div></section>"""
+<div class="two"><h3>Two questions, part by part</h3>
+<div class="scroll pairs" tabindex="0" role="region" aria-label="Parts taken out, and runs trained without them"><table></table></div>
+<p class="bad pairs-bad" role="alert" hidden></p><p class="facts pairs-note"></p></div>
+<div class="scroll parts" tabindex="0" role="region" aria-label="Change in loss without each part"><table></table></div>
+<p class="facts parts-facts"></p>
+<div class="texts" hidden><h3></h3><div class="beside"></div><p class="facts"></p></div></div></section>"""
 
 INSPECTING = f"""{WEIGHTS}
 <section class="card in-empty" hidden><p></p><button type="button" class="start">Train a model</button></section>

@@ -10,6 +10,9 @@ export function percent(p) {
   return p >= 0.001 ? `${(100 * p).toFixed(1)} %` : p > 0 ? "< 0.1 %" : "0 %";
 }
 
+// A change in loss: +0.12, −0.03, 0.00.
+export const signed = (change) => (Math.abs(change) < 0.005 ? "0.00" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)}`);
+
 export const nats = (surprise) => surprise.toFixed(surprise < 9.95 ? 2 : 1);
 
 // The chosen token of a text of `count` places: pointed at, or kept by a press until the next one.

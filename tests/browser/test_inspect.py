@@ -112,8 +112,8 @@ def test_earlier_weights_are_a_step_of_the_slider_away(trained):
 def test_parts_are_knocked_out_beside_the_other_question(trained):
     page = trained.page
     page.click(".in-knock .knock")
-    page.wait_for_selector(".in-knock table tr")
-    assert page.locator(".in-knock td.cell[data-part]").count() == 6  # the layer, its attention, four heads
+    page.wait_for_selector(".in-knock .parts tr")
+    assert page.locator(".in-knock .parts button").count() == 6  # the layer, its attention, four heads
     assert re.search(r"relies most on .* rises by \d", page.locator(".in-knock .most").inner_text())
     assert "another question" in page.locator(".in-knock .about").inner_text()
     page.click(".in-knock [data-ablate]")
@@ -123,6 +123,7 @@ def test_parts_are_knocked_out_beside_the_other_question(trained):
 
 def test_at_rest_nothing_moves(trained):
     page = trained.page
+    page.wait_for_selector(".belief path.line")
     moved = page.evaluate("""() => new Promise((done) => { let n = 0;
         new MutationObserver((all) => { n += all.length; }).observe(document.getElementById('inspecting-card'),
             { subtree: true, childList: true, attributes: true, characterData: true });
@@ -234,3 +235,27 @@ def test_a_guess_is_followed_through_the_steps(trained):
     page.wait_for_function("document.querySelector('.belief .step.now').textContent === '0'")
     page.locator("#in-step").press("End")
     page.locator(".in-next .tok").nth(9).click()
+
+
+def test_a_part_taken_out_stands_beside_the_run_trained_without_it(trained):
+    page = trained.page
+    page.click(".in-knock .knock")
+    page.wait_for_selector(".pairs .out .number")
+    names = page.locator(".pairs th[scope=row]").all_inner_texts()
+    assert names == ["attention", "position encoding", "one layer", "one head"]
+    assert "one layer" in page.locator(".pairs tr").nth(3).inner_text() and page.locator(".pairs button.strong").count() == 3
+    assert "3 heads do not share the width of 64, so with 2" in page.locator(".pairs tr").nth(4).inner_text()
+    shown = trained.run
+    page.locator(".pairs button[data-part=position]").press("Enter")
+    page.wait_for_selector(".pairs .other .link")  # first its way through training, then its number
+    position = page.locator(".pairs tr", has_text="position encoding")
+    page.wait_for_function("/^[+−]?\\d\\.\\d\\d/.test(document.querySelectorAll('.pairs tr')[2].querySelector('.other').innerText)")
+    assert trained.run == shown, "the page turned to another run"
+    assert "−position" in position.inner_text()
+    position.locator(".out button").click()
+    page.wait_for_function("[...document.querySelectorAll('.texts figure:not([hidden]) pre')].filter((pre) => pre.textContent.length > 100).length === 3")
+    texts = page.locator(".texts pre").all_inner_texts()
+    assert len(set(texts)) == 3 and page.locator(".texts figcaption").nth(1).inner_text() == "Without its position encoding"
+    page.locator(".in-knock .parts button").nth(3).press("Enter")
+    holds(page, ".texts h3", "head 2 of layer 1")
+    assert page.locator(".in-knock .parts button[aria-pressed=true]").count() == 1
