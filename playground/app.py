@@ -83,7 +83,7 @@ def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any)
     routes = [*(Route(f"/{ROUTE}/{path}", endpoint, methods=["POST"]) for path, endpoint in answers.items()),
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
-    sheets = ("page", "form", "chart", "card", "compare", "studies", "inspect", "embeddings", "health", "code")
+    sheets = ("page", "form", "diagram", "chart", "card", "compare", "studies", "inspect", "embeddings", "health", "code")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,

@@ -128,7 +128,7 @@ def check(asked: Any) -> Answer:
 
     `unreadable` repeats the problem with the prompt, which stands elsewhere on the page.
     """
-    answer: Answer = {"problems": [], "unreadable": "", "parameters": None, "parts": {}, "seconds": None,
+    answer: Answer = {"problems": [], "unreadable": "", "parameters": None, "parts": {}, "pieces": {}, "seconds": None,
                       "recipe": "", "references": [], "schedule": None}
     try:
         preset, config = form.config_of(asked)
@@ -147,6 +147,7 @@ def sized(config: RunConfig) -> Answer:
     from gpt.device import choose_device
     from gpt.estimate import seconds
     from gpt.model import count_parameters
+    from gpt.pieces import count_pieces
 
     read = reading(config)
     vocab_size, wrong = read["vocab_size"], [read["unreadable"]] if read["unreadable"] else []
@@ -156,8 +157,8 @@ def sized(config: RunConfig) -> Answer:
         wrong += error.problems
     if too_much := config.problems(vocab_size):
         return {"problems": wrong + too_much}  # counting a model that does not fit could take long
-    parts = count_parameters(config.model, vocab_size)
-    return {**read, "problems": wrong, "seconds": seconds(config), "parts": parts, "parameters": parts["total"]}
+    parts, pieces = count_parameters(config.model, vocab_size), count_pieces(config.model, vocab_size)
+    return {**read, "problems": wrong, "seconds": seconds(config), "parts": parts, "pieces": pieces, "parameters": parts["total"]}
 
 
 def reading(config: RunConfig) -> Answer:

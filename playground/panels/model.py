@@ -1,12 +1,13 @@
-"""The drawing of the model, a card whose SVG the browser draws from the form; and what stands under it."""
+"""The diagram of the model, which the browser draws from the form and which switches it; and what stands under it."""
 
 import gradio as gr
 
 from playground.panels.island import island
 
 MODEL = """
-<section class="card" aria-label="The model"><h2>The model <span id="total" class="mono" title="parameters"></span></h2>
-<div id="drawing"></div></section>
+<section class="card" id="model-card" aria-label="The model"><h2>The model <span id="total" class="mono" title="parameters"></span></h2>
+<div class="drawing"></div><p class="legend" hidden></p>
+<div class="choices" popover="auto" role="dialog"></div></section>
 <section class="card" aria-label="Parameters by part"><h2>Where the parameters are</h2>
 <ul id="weights"></ul></section>
 <section class="card" id="begin" aria-label="How to begin" hidden><h2>How to begin</h2><ol>

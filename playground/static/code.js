@@ -1,13 +1,14 @@
 // The form's model as code, in the Code view: asked for anew as the form changes, with the lines that another model's code
 // does not have.
 
+import { suggested } from "./against.js";
 import { ask } from "./ask.js";
 import { tint } from "./code_tint.js";
 import { bindWeights } from "./code_weights.js";
 import { copy } from "./copy.js";
 import { download } from "./runs.js";
 import { known, session, title } from "./session.js";
-import { differences, element, form, on, preset, ready } from "./state.js";
+import { element, form, on, preset, ready } from "./state.js";
 
 const AFTER_MS = 350, AWAY_MS = 4000, COPIED_MS = 1800;
 const LISTED = 12; // newest runs to compare with
@@ -83,7 +84,7 @@ class Code {
     if (shown && !runs.includes(shown)) runs.unshift(shown);
     const picked = this.chosen && known(this.chosen);
     if (picked && !runs.includes(picked)) runs.push(picked);
-    const wanted = this.chosen && (this.chosen === NONE || picked || preset(this.chosen)) ? this.chosen : this.suggested();
+    const wanted = this.chosen && (this.chosen === NONE || picked || preset(this.chosen)) ? this.chosen : suggested() || NONE;
     if (wanted !== this.chosen) this.chosen = null;
     const key = JSON.stringify([runs.map((run) => [run.id, title(run)]), wanted]);
     if (this.picker.dataset.key === key) return;
@@ -93,20 +94,6 @@ class Code {
       ...group("The ladder", form.presets.filter((p) => p.number).map((p) => [p.id, `${p.number} ${p.title}`])),
       ...group("Beyond", form.presets.filter((p) => !p.number).map((p) => [p.id, p.title])));
     this.picker.value = wanted;
-  }
-
-  // The shown run if the form differs from it, else the one before; without any, the preset or the step before it.
-  suggested() {
-    const run = session.shown && known(session.shown.id);
-    if (run) {
-      const { head } = session.shown, before = session.runs.find((other) => other.created < run.created && !other.study);
-      const differs = head && form.checked && head.recipe !== form.checked.recipe;
-      if (differs || !before) return run.id;
-      return before.id;
-    }
-    if (Object.keys(differences()).length) return form.preset.id;
-    const { number } = form.preset, rungs = form.presets.filter((p) => p.number).sort((a, b) => a.number - b.number);
-    return (number ? rungs[number - 2] : rungs.at(-1))?.id || NONE; // what is beyond the ladder, with its last step
   }
 
   // What is shown ---------------------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ function pose(question) {
 }
 
 // Shows which options are held; after the form has painted them.
-function hold() {
+export function hold() {
   for (const row of document.querySelectorAll(".option[data-path]")) {
     const held = form.locked.has(row.dataset.path);
     if (!held && !row.classList.contains("held")) continue;

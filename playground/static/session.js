@@ -11,8 +11,8 @@ const TOLD = ["status", "message", "place", "step", "total", "extend", "stride",
 export const GOING = ["queued", "running"];
 
 // `shown` is null or what is known of the run: cursors, and its curve as parallel arrays.
-// `runs` are all of the visitor's, newest first.
-export const session = { visitor: null, shown: null, runs: [], away: false };
+// `runs` are all of the visitor's, newest first, once they are `listed`.
+export const session = { visitor: null, shown: null, runs: [], listed: false, away: false };
 
 let every = 400, timer = null, busy = false, fails = 0;
 
@@ -140,6 +140,7 @@ function put(fresh, finished = done) {
     else rows.set(row.id, row);
   }
   done = finished;
+  session.listed = true;
   session.runs = [...rows.values()].sort((a, b) => b.created - a.created);
   emit("runs", { runs: session.runs, done, fresh });
 }

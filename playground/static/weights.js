@@ -1,6 +1,7 @@
 // How the parameters are shared out between the parts, as bars; and the first hints, while a visitor has no runs.
 
-import { brief, element, on, show, value } from "./state.js";
+import { session } from "./session.js";
+import { brief, element, form, on, show, value } from "./state.js";
 
 const TABLE = [["embedding", "Table", "attn"]]; // all that a bigram model is
 const PARTS = [["embedding", "Embedding", "io"], ["position", "Position", "pos"], ["attention", "Attention", "attn"],
@@ -8,12 +9,16 @@ const PARTS = [["embedding", "Embedding", "io"], ["position", "Position", "pos"]
 
 export function bindWeights(root) {
   const list = root.querySelector("#weights"), begin = root.querySelector("#begin");
-  on("checked", ({ parts }) => {
+  const share = ({ parts }) => {
     const all = value("model.architecture") === "bigram" ? TABLE : PARTS;
     const here = all.filter(([key]) => parts[key]), most = Math.max(...here.map(([key]) => parts[key]));
     if (here.length) list.replaceChildren(...here.map(([key, name, part]) => bar(name, part, parts[key], parts[key] / most)));
-  });
-  on("runs", ({ runs }) => { begin.hidden = runs.length > 0; });
+  };
+  const greet = () => { begin.hidden = !session.listed || session.runs.length > 0; };
+  on("checked", share);
+  on("runs", greet);
+  if (form.checked) share(form.checked); // this region may be the last to be there
+  greet();
 }
 
 function bar(name, part, count, share) {
