@@ -12,8 +12,9 @@ from statistics import median
 from typing import Any
 
 from gpt.events import Health
+from gpt.records import StoredRun
 from gpt.store import ACTIVE, RunStore
-from playground.asked import fields
+from playground.asked import fields, whole
 from playground.rows import GONE, Answer, mine, total_of
 
 SIZES = ("stream", "out", "back", "grad", "update")
@@ -32,10 +33,15 @@ VANISH, EXPLODE = "they vanish on the way", "they explode on the way"
 
 
 def health(store: RunStore, asked: Any) -> Answer:
-    """The sizes of a run's signals: {"steps", "rows", "said"}, a row having one value a step, by size."""
+    """The sizes of a run's signals: {"steps", "rows", "said"}, a row having one value a step, by size.
+
+    Asked with a `seq`, as `poll` tells it, only what was measured then: {"step", "rows"}.
+    """
     run = mine(store, asked)
     if run is None:
         return GONE
+    if "seq" in fields(asked):
+        return once(store, run, whole(asked, "seq"))
     told = [event for _, event in store.events(run.id) if isinstance(event, Health)]
     known = fields(asked).get("known")
     answer = {"run": run.id, "active": run.status in ACTIVE, "step": run.step, "total": total_of(run)}
@@ -43,6 +49,12 @@ def health(store: RunStore, asked: Any) -> Answer:
         return {**answer, "same": True}  # nothing has been measured since
     rows = series(told)
     return {**answer, "known": len(told), "steps": [event.step + 1 for event in told], "rows": rows, "said": said(rows)}
+
+
+def once(store: RunStore, run: StoredRun, seq: int) -> Answer:
+    """One measurement."""
+    event = next((event for _, event in store.events(run.id, seq - 1, 1)), None)
+    return {"run": run.id, "step": event.step + 1, "rows": series([event])} if isinstance(event, Health) else GONE
 
 
 def series(told: list[Health]) -> list[dict[str, Any]]:

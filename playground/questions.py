@@ -11,7 +11,7 @@ from typing import Any
 
 from gpt.changes import in_words
 from gpt.config import RunConfig
-from gpt.events import Changed, Eval, Event, Forked, Sample
+from gpt.events import Changed, Eval, Event, Forked, Health, Sample
 from gpt.home import home
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
@@ -207,12 +207,17 @@ def grown(store: RunStore, scheduler: Scheduler, run: StoredRun, asked: Any) -> 
 
 
 def news(events: list[tuple[int, Event]], seq: int) -> Answer:
-    """Evaluations as [step, loss, seconds], samples as [step, seq], whose texts are asked for when shown, and marks."""
+    """Evaluations as [step, loss, seconds], samples as [step, seq], whose texts are asked for when shown, and marks.
+
+    `measured` is the seq of the last measurement of the signals among them, if there is one; it is asked for by `health`.
+    """
+    measured = [n for n, e in events if isinstance(e, Health)]
     return {
         "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for _, e in events if isinstance(e, Eval)],
         "samples": [[e.step, n] for n, e in events if isinstance(e, Sample)],
         "marks": marked([event for _, event in events]),
         "seq": events[-1][0] if events else seq,
+        **({"measured": measured[-1]} if measured else {}),
     }
 
 

@@ -19,6 +19,7 @@ from gpt.run import Run
 from gpt.store import RunStore
 from gpt.train import start, train, train_step
 from playground.healthy import health, said, series
+from playground.questions import news
 from support import SMALL, small_data, small_run, tokens
 
 NOISY = replace(SMALL, dropout_embd=0.1, dropout_attn=0.1, dropout_resid=0.1)
@@ -311,3 +312,21 @@ def test_the_page_asks_for_its_own_runs_alone(store, config):
     new = store.create(config, owner=VISITOR, preset="test")
     empty = health(store, {"visitor": VISITOR, "run": new})
     assert empty["steps"] == [] and empty["rows"] == [] and empty["said"] == []
+
+
+def test_one_measurement_is_asked_for_by_its_seq(store, config):
+    """As `poll` tells it: the drawing of the model takes its colours from the last one, and needs no others."""
+    run = recorded(store, config)
+    asked = {"visitor": VISITOR, "run": run}
+    seqs = [seq for seq, event in store.events(run) if isinstance(event, Health)]
+    last, whole = health(store, {**asked, "seq": seqs[-1]}), health(store, asked)
+    assert last["step"] == 64 and [row["name"] for row in last["rows"]] == [row["name"] for row in whole["rows"]]
+    assert [row["update"][0] for row in last["rows"] if "update" in row] == [
+        row["update"][-1] for row in whole["rows"] if "update" in row]
+    assert len(json.dumps(last)) < len(json.dumps(whole)) / 2
+    told = news(store.events(run), 0)
+    assert told["measured"] == seqs[-1] and "measured" not in news([], 3)
+    assert health(store, {**asked, "seq": seqs[-1], "visitor": "w" * 22}) == {"status": "gone"}
+    other = next(seq for seq, event in store.events(run) if not isinstance(event, Health))
+    for seq in (other, 10**9, 0, -1, "x", None):
+        assert health(store, {**asked, "seq": seq}) == {"status": "gone"}

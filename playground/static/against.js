@@ -37,16 +37,17 @@ export async function valuesOf(id) {
 // What differs from other values, of which `of` is a function from paths: {id: "was off"} by part.
 export function differing(parts, of) {
   const found = {};
-  for (const { id, judged, toggles } of parts) {
+  for (const { id, judged, self } of parts) {
     const paths = judged.filter((path) => value(path) !== of(path) && (hasEffect(path) || hasEffect(path, of)));
-    if (paths.length) found[id] = `was ${paths.map((path) => told(path, of(path), path === (toggles || judged[0]))).join(", ")}`;
+    if (paths.length) found[id] = `was ${paths.map((path) => told(path, of(path), path === self)).join(", ")}`;
   }
   return found;
 }
 
-// The first option of a part is what the part is called after: "off" says enough.
-function told(path, wanted, first) {
-  const { short, zero } = form.options[path], off = typeof wanted === "boolean" ? (wanted ? "on" : "off") : wanted === 0 ? zero : "";
-  if (off) return first ? off : `${short} ${off}`;
-  return first && typeof wanted === "number" ? show(wanted) : words(path, wanted);
+// A value in words. Of the option that a part is called after, it says enough without the name.
+export function told(path, wanted, self = false) {
+  const { short, zero } = form.options[path], flag = typeof wanted === "boolean";
+  const off = flag ? (wanted ? "on" : "off") : wanted === 0 ? zero : "";
+  if (off) return self ? off : `${short} ${off}`;
+  return self && typeof wanted === "number" ? show(wanted) : words(path, wanted);
 }

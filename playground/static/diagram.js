@@ -8,7 +8,7 @@
 //   vocab   the number of different tokens, else "V" is written
 //   lit     keys or ids of parts to stand out: all others are dimmed
 //   marked  {id: words}: parts that differ from another model, with what they were there
-//   tint    {id: {fill, layers}}: a colour for a part, and those of its layers, the first layer first
+//   tint    {id: {fill, layers, words}}: a colour for a part, those of its layers, the first layer first, and what they say
 //   held    ids of parts that a link holds, which get a padlock
 //   small   true: no insides of attention and MLP, and no counts
 //   title   what a screen reader says of the whole
@@ -24,7 +24,7 @@
 //   layers        (the badge with their number), fewer_layers, more_layers
 
 import { insideOfAttention, insideOfMlp } from "./diagram_insides.js";
-import { describe, partsOf } from "./diagram_parts.js";
+import { describe } from "./diagram_parts.js";
 import { Sheet } from "./diagram_sheet.js";
 import { make } from "./svg.js";
 
@@ -34,7 +34,7 @@ const MID = 147, LEFT = 42, BOX = 210, RAIL = 23, GAP = 13, TIE = 283;
 export const diagram = (values, options = {}) => draw(describe(values, options), options);
 
 export function draw(described, options = {}) {
-  const sheet = new Sheet(partsOf(described), options);
+  const sheet = new Sheet(options);
   sheet.wires = sheet.layer("wires");
   sheet.frames = sheet.layer("frames");
   if (described.bigram) drawTable(sheet, described);
@@ -163,7 +163,8 @@ function drawSublayer(sheet, { name, layers, before, out, dropout, residual, aft
   const d = `M${MID} ${y}H${RAIL + 6}q-6 0 -6 -6V${at + 6}q0 -6 6 -6H${MID - 9}`;
   rail.append(make("path", { class: "hit", d }), make("path", { class: "rail", d }), ...plus(MID, at, residual.off, "c-res"));
   if (!residual.off) rail.append(make("path", { class: "rail-tip", d: `M${MID - 16} ${at - 4}l7 4l-7 4z` }));
-  sheet.badge(residual, MID + 11, at - 8);
+  rail.dataset.strip = `${RAIL - 2.5} ${at + 8} 5 ${y - at - 16}`; // on the rail
+  sheet.badge(residual, MID + 11, at - 8, MID + 20);
   sheet.wire(MID, y + 2, above, false);
   return [y + GAP + 2, y];
 }
@@ -171,12 +172,15 @@ function drawSublayer(sheet, { name, layers, before, out, dropout, residual, aft
 // Attention and MLP over the same input, their outputs added.
 function drawTogether(sheet, layers, y, above) {
   const half = (BOX - 8) / 2, top = y + 26, middles = [LEFT + half / 2, LEFT + BOX - half / 2];
-  const heights = layers.map((layer, i) => drawLayer(sheet, layer, LEFT + i * (half + 8), top, half)), tall = Math.max(...heights);
+  const heights = layers.map((layer, i) => drawLayer(sheet, layer, LEFT + i * (half + 8), top, half));
   sheet.wire(MID, y, above);
   sheet.plain(plus(MID, y + 8.5, false, "c-io"));
   middles.forEach((x, i) => sheet.path(`M${x} ${top}V${y + 14}q0 -5.5 ${i ? -5 : 5} -5.5H${MID + (i ? 8.5 : -8.5)}`));
-  const foot = top + tall;
-  middles.forEach((x, i) => sheet.path(`M${MID} ${foot + 12}H${x + (i ? -5 : 5)}q${i ? 5 : -5} 0 ${i ? 5 : -5} -5V${top + heights[i]}`));
+  const foot = top + Math.max(...heights);
+  middles.forEach((x, i) => {
+    const side = i ? 5 : -5;
+    sheet.path(`M${MID} ${foot + 12}H${x - side}q${side} 0 ${side} -5V${top + heights[i]}`);
+  });
   return [foot + 12 + GAP, foot + 12];
 }
 

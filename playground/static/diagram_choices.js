@@ -14,7 +14,8 @@ export class Choices {
     box.addEventListener("toggle", ({ newState }) => { if (newState === "closed") this.closed(); });
     box.addEventListener("keydown", (event) => this.key(event));
     box.addEventListener("click", ({ target }) => { if (target.closest(".close")) box.hidePopover(); });
-    for (const event of ["scroll", "resize"]) window.addEventListener(event, () => this.place(), { passive: true, capture: event === "scroll" });
+    const place = () => this.place();
+    for (const event of ["scroll", "resize"]) window.addEventListener(event, place, { passive: true, capture: true });
   }
 
   show(part, paths) {
@@ -52,7 +53,8 @@ export class Choices {
     const node = this.part && this.anchor(this.part.id);
     if (!node) return;
     const at = (node.querySelector(".box, .plate, .sum, .end") || node).getBoundingClientRect(), { box } = this;
-    const { offsetWidth: wide, offsetHeight: tall } = box, { clientWidth: width } = document.documentElement, height = window.innerHeight;
+    const { offsetWidth: wide, offsetHeight: tall } = box, { clientWidth: width } = document.documentElement;
+    const height = window.innerHeight;
     const within = (wanted, size, most) => Math.max(EDGE, Math.min(most - size - EDGE, wanted));
     const right = at.right + GAP + wide + EDGE <= width, left = at.left - GAP - wide >= EDGE;
     let x = right ? at.right + GAP : at.left - GAP - wide, y = within(at.top - 12, tall, height);

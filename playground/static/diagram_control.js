@@ -3,7 +3,7 @@
 import { WIDTH, draw } from "./diagram.js";
 import { Choices } from "./diagram_choices.js";
 import { partsOf } from "./diagram_parts.js";
-import { spoken } from "./diagram_sheet.js";
+import { tintAll } from "./diagram_tint.js";
 import { form, hasEffect, set, value } from "./state.js";
 import { say } from "./toast.js";
 
@@ -41,7 +41,7 @@ export class Control {
     this.parts = new Map(parts.map((part) => [part.id, part]));
     const svg = draw(described, { ...options, held: parts.filter((part) => !part.sets && isHeld(part)).map(({ id }) => id) });
     svg.setAttribute("role", "group");
-    for (const part of parts) this.name(svg.querySelector(`[data-id="${part.id}"]`), part, options.marked?.[part.id]);
+    for (const part of parts) this.name(svg.querySelector(`[data-id="${part.id}"]`), part);
     this.box.replaceChildren(svg);
     this.box.style.setProperty("--wide", `${WIDTH}px`);
     if (!this.parts.has(this.current)) this.current = parts[0]?.id ?? null;
@@ -50,10 +50,16 @@ export class Control {
     this.choices.follow(this.parts);
   }
 
-  name(node, part, was) {
-    const held = isHeld(part) || part.held, about = { tabindex: -1, "aria-label": `${spoken(part, was)}${held && !part.by ? ", held by the link" : ""}` };
+  // Other colours for the same drawing.
+  tint(colours) { tintAll(this.box, colours); }
+
+  name(node, part) {
+    const held = isHeld(part) || part.ended, about = { tabindex: -1, "aria-label": node.querySelector("title").textContent };
     if (part.toggles) Object.assign(about, { role: "switch", "aria-checked": String(!part.off) });
-    else Object.assign(about, { role: "button" }, part.sets ? {} : { "aria-haspopup": "dialog", "aria-expanded": String(this.choices.part?.id === part.id) });
+    else about.role = "button";
+    if (part.offers.length && !part.toggles) {
+      Object.assign(about, { "aria-haspopup": "dialog", "aria-expanded": this.choices.part?.id === part.id });
+    }
     if (held) about["aria-disabled"] = "true";
     for (const [name, wanted] of Object.entries(about)) node.setAttribute(name, wanted);
   }
@@ -81,7 +87,7 @@ export class Control {
     if (pointed) this.node(id).focus({ preventScroll: true });
     if (isHeld(part)) say(`${part.name}: ${HELD}`);
     else if (part.toggles) set({ [part.toggles]: !value(part.toggles) });
-    else if (part.sets) { if (!part.held) set(part.sets); }
+    else if (part.sets) { if (!part.ended) set(part.sets); }
     else if (pointed && this.open === id) this.open = null; // the press has closed it
     else this.choices.show(part, pathsOf(part).filter((path) => hasEffect(path) || part.offers.includes(path)));
   }

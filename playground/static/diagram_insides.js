@@ -1,5 +1,6 @@
 // What is inside attention and MLP: heads and what acts on them, the hidden layer and its bend.
 
+import { show } from "./state.js";
 import { make } from "./svg.js";
 
 const EDGE = 9, ROW = 17, STEP = 21; // px: margin of the inside, height of a row, and from one row to the next
@@ -18,7 +19,8 @@ export function insideOfAttention(sheet, part, x, y, width) {
   };
   row(on("out"));
   node.append(make("rect", { class: "still", x: left, y: at, width: wide, height: ROW, rx: 6 }),
-    sheet.text(left + wide / 2, at + 12.3, width > 150 ? `softmax(Q·Kᵀ / √${part.D}) · V` : "softmax(QKᵀ)V", "chip-name quiet"));
+    sheet.text(left + wide / 2, at + 12.3, width > 150 ? `softmax(Q·Kᵀ / √${show(part.D)}) · V` : "softmax(QKᵀ)V",
+      "chip-name quiet"));
   at += STEP;
   for (const chips of [...scores].reverse()) row(chips); // what acts first is nearer to the foot
   const cell = (wide - 8) / 3;
@@ -42,13 +44,14 @@ function rows(chips, wide) {
 // Queries, keys or values: a square a head.
 function cellOf(sheet, name, count, x, y, width, height) {
   const shapes = [make("rect", { class: "still", x, y, width, height, rx: 6 })], room = width - 27;
-  if (room < 20 || !Number.isInteger(count)) return [...shapes, sheet.text(x + width / 2, y + height / 2 + 4, name, "chip-name strong")];
+  const letter = (at) => sheet.text(at, y + height / 2 + 4, name, "chip-name strong");
+  if (room < 20 || !Number.isInteger(count)) return [...shapes, letter(x + width / 2)];
   const columns = Math.min(count, count > 8 ? Math.ceil(count / 2) : count), lines = Math.ceil(count / columns);
   const each = Math.min(8, (room - 1.5 * (columns - 1)) / columns), tall = Math.min(8, (height - 8 - 2 * (lines - 1)) / lines);
   const top = y + (height - lines * tall - 2 * (lines - 1)) / 2;
   const squares = Array.from({ length: count }, (_, i) => make("rect", { class: "head", width: each, height: tall, rx: 1,
     x: x + 20 + (i % columns) * (each + 1.5), y: top + Math.floor(i / columns) * (tall + 2) }));
-  return [...shapes, sheet.text(x + 11, y + height / 2 + 4, name, "chip-name strong"), ...squares];
+  return [...shapes, letter(x + 11), ...squares];
 }
 
 // From the top: the layer back to the width, the bend, the layer up to the hidden width. As wide as they are.
@@ -76,7 +79,7 @@ const short = (words, narrow) => (narrow ? words.replace("2 × ", "").replaceAll
 function frame(sheet, part, x, y, width, height) {
   const { node } = sheet.part(part);
   node.append(make("rect", { class: `box c-${part.colour}`, x, y, width, height, rx: 9 }));
-  sheet.paint(part, node, x, y, width, height);
+  sheet.strip(node, x, y, width, height);
   sheet.title(part, node, x, y + 1, width, 23);
   sheet.badge(part, x + width, y);
   return node;

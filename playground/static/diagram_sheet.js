@@ -1,14 +1,17 @@
 // The paper the diagram is drawn on: boxes, chips, wires and marks, each in the look of its part.
 
+import { tintAll } from "./diagram_tint.js";
 import { brief, show } from "./state.js";
 import { make, text } from "./svg.js";
 
+const SPACE = "\u2002"; // which no program leaves out
 const LOCK = "M5.6 7.6V6.2a2.4 2.4 0 0 1 4.8 0V7.6M4.6 7.6h6.8v4.2H4.6Z";
 
 export class Sheet {
-  constructor(parts, { lit, marked = {}, tint = {}, held = [], small = false }) {
+  constructor({ lit, marked = {}, tint = {}, held = [], small = false }) {
     this.svg = make("svg", { class: "diagram", xmlns: "http://www.w3.org/2000/svg" });
-    Object.assign(this, { parts, small, marked, tint, held: new Set(held), lit: lit ? new Set(lit) : null, height: 0, marks: make("g", { class: "marks" }) });
+    Object.assign(this, { small, marked, tint, held: new Set(held), lit: lit ? new Set(lit) : null, height: 0 });
+    this.marks = make("g", { class: "marks" });
     if (this.lit) this.svg.classList.add("has-lit");
   }
 
@@ -17,6 +20,7 @@ export class Sheet {
     name.textContent = title;
     this.svg.prepend(name);
     this.svg.append(this.marks);
+    tintAll(this.svg, this.tint);
     this.svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
     this.svg.setAttribute("role", "img");
     this.svg.setAttribute("aria-label", title);
@@ -37,7 +41,7 @@ export class Sheet {
     const { key, id, off } = part, node = make("g", { class: "part", "data-key": key, "data-id": id }), tip = make("title", {});
     node.classList.toggle("ghost", off);
     node.classList.toggle("lit", Boolean(this.lit && (this.lit.has(key) || this.lit.has(id))));
-    tip.textContent = spoken(part, this.marked[id]);
+    tip.textContent = spoken(part, this.marked[id], this.held.has(id));
     node.append(tip);
     this.svg.append(node);
     return { node };
@@ -51,7 +55,7 @@ export class Sheet {
   box(part, x, y, width, height) {
     const { node } = this.part(part), two = width < 150;
     node.append(make("rect", { class: `box c-${part.colour || "none"}`, x, y, width, height, rx: Math.min(9, height / 3) }));
-    this.paint(part, node, x, y, width, height);
+    this.strip(node, x, y, width, height);
     if (two && height > 30) {
       node.append(text(x + 11, y + 14.5, part.name, "pn"), this.note(part, x + 11, y + 27, width - 20, true));
     } else this.title(part, node, x, y, width, height);
@@ -68,9 +72,8 @@ export class Sheet {
 
   note(part, x, y, room, left = false) {
     const made = text(x, y, "", left ? "ps left" : "ps"), count = !this.small && part.count ? this.count(part.count) : "";
-    const all = [part.note, count].filter(Boolean).join("  ");
-    const shown = all.length * 6.3 <= room ? all : part.note.length * 6.3 <= room ? part.note : "";
-    made.textContent = shown;
+    const all = [part.note, count].filter(Boolean).join(SPACE);
+    made.textContent = [all, part.note, part.brief].find((each) => each && each.length * 6.3 <= room) ?? "";
     return made;
   }
 
@@ -78,29 +81,21 @@ export class Sheet {
   chip(part, x, y, width, height) {
     const { node } = this.part(part), words = [part.name, part.note !== "on" && part.note].filter(Boolean).join(" ");
     const room = (width - 8) / 5.9, shown = [words, part.name, part.brief].find((each) => each?.length <= room) ?? "";
-    node.append(make("rect", { class: `box chip c-${part.colour || "none"}`, x, y, width, height, rx: Math.min(height / 2, 6) }),
+    node.append(make("rect", { class: `box chip c-${part.colour || "none"}`, x, y, width, height, rx: 6 }),
       text(x + width / 2, y + height / 2 + 3.8, shown, "chip-name"));
     this.badge(part, x + width, y);
     return node;
   }
 
-  // A part's signal: its colour over the box, and a strip with one cell a layer, the first layer at the foot.
-  paint(part, node, x, y, width, height) {
-    const tint = this.tint[part.id];
-    if (!tint || part.off) return;
-    if (tint.fill) node.append(make("rect", { class: "tint", x, y, width, height, rx: Math.min(9, height / 3), style: `fill: ${tint.fill}` }));
-    const layers = tint.layers || [], each = (height - 8) / layers.length;
-    if (layers.length < 2) return;
-    node.append(...layers.map((fill, i) => make("rect", { class: "cell", x: x + width - 7, y: y + height - 4 - (i + 1) * each,
-      width: 5, height: Math.max(0.8, each - (each > 4 ? 1 : 0.3)), style: `fill: ${fill}` })));
-  }
+  // Where the colours of the layers go, within a box.
+  strip(node, x, y, width, height) { node.dataset.strip = `${x + width - 7} ${y + 4} 5 ${height - 8}`; }
 
   // Marks a part that differs, or is held: by signs, so that colour is not needed to see it.
-  badge(part, x, y) {
+  badge(part, x, y, lock = x - 18) {
     if (this.held.has(part.id)) {
-      const lock = make("g", { class: "lock", transform: `translate(${x - 26} ${y - 8})` });
-      lock.append(make("circle", { cx: 8, cy: 8, r: 8.5 }), make("path", { d: LOCK }));
-      this.marks.append(lock);
+      const made = make("g", { class: "lock", transform: `translate(${lock - 8} ${y - 8})` });
+      made.append(make("circle", { cx: 8, cy: 8, r: 8.5 }), make("path", { d: LOCK }));
+      this.marks.append(made);
     }
     if (this.marked[part.id] === undefined) return;
     const made = make("g", { class: "differs" });
@@ -112,7 +107,8 @@ export class Sheet {
   wire(x, from, to, tip = true) {
     if (from <= to) return;
     this.wires.append(make("path", { class: "wire", d: `M${x} ${from}V${to + (tip ? 4 : 0)}` }));
-    if (tip && from - to > 6) this.wires.append(make("path", { class: "tip", d: `M${x - 3.5} ${to + 6}L${x} ${to + 0.5}L${x + 3.5} ${to + 6}z` }));
+    const d = `M${x - 3.5} ${to + 6}L${x} ${to + 0.5}L${x + 3.5} ${to + 6}z`;
+    if (tip && from - to > 6) this.wires.append(make("path", { class: "tip", d }));
   }
 
   path(d) { this.wires.append(make("path", { class: "wire", d })); }
@@ -122,19 +118,18 @@ export class Sheet {
   aside(x, y, words) { this.frames.append(text(x, y, words, "aside")); }
 
   says(x, y, words, shape) {
-    const made = text(x, y, `${words}  `, "says-io"), size = make("tspan", { class: "shape" });
+    const made = text(x, y, `${words}${SPACE}`, "says-io"), size = make("tspan", { class: "shape" });
     size.textContent = shape;
     made.append(size);
     this.frames.append(made);
   }
 }
 
-// "Attention, 4 heads × 16, 16,640 parameters a layer; differs: was off".
-export function spoken(part, was) {
-  const { note, off, count } = part, name = called(part);
-  const state = off ? (note && note !== "off" ? `${note}, off` : "off") : note;
-  const told = [name, state, count ? `${show(count)} parameters` : ""].filter(Boolean).join(", ");
-  return was === undefined ? told : `${told}; differs${was ? `: ${was}` : ""}`;
+// "Attention, 4 heads × 16, 16,640 parameters; differs: was off; held by the link".
+function spoken(part, was, held) {
+  const { note, off, count } = part, state = !off || note === "off" || !note ? (off ? "off" : note) : `${note}, off`;
+  const told = [called(part), state, count ? `${show(count)} parameters` : ""].filter(Boolean).join(", ");
+  return [told, was && `differs: ${was}`, held && "held by the link"].filter(Boolean).join("; ");
 }
 
 // A part's name where its drawing is not seen.

@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import { drawLines, drawMap, key } from "./health_chart.js";
-import { Scale, decade, ramp, written } from "./health_scale.js";
+import { Scale, paintScale, written } from "./health_scale.js";
 import { GOING, session, title } from "./session.js";
 import { on } from "./state.js";
 
@@ -127,22 +127,8 @@ class Health {
     this.lines = drawLines(this.find(".lines .plot"), this.view);
     if (this.cell) this.cell = { step: Math.min(this.cell.step, steps.length - 1), row: Math.min(this.cell.row, rows.length - 1) };
     this.find(".lines figcaption").replaceChildren(...key(rows));
-    this.paintScale();
+    paintScale(this.find(".ramp"), this.view.scale, asShare);
     this.point(this.cell);
-  }
-
-  // The ramp of colours with its numbers.
-  paintScale() {
-    const { scale, asShare } = this.view, paint = ramp(), box = this.find(".ramp");
-    const bar = document.createElement("i"), numbers = document.createElement("p");
-    bar.style.background = `linear-gradient(90deg, ${Array.from({ length: 11 }, (_, i) => paint(i / 10)).join(", ")})`;
-    for (const exponent of scale.decades(4)) {
-      const number = document.createElement("span");
-      number.textContent = `${scale.cut && exponent === scale.low ? "≤ " : ""}${decade(exponent, asShare)}`;
-      number.style.left = `${(100 * (exponent - scale.low)) / (scale.high - scale.low)}%`;
-      numbers.append(number);
-    }
-    box.replaceChildren(bar, numbers);
   }
 
   // Marks a cell in both drawings and reads it out.

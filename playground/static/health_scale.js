@@ -1,5 +1,7 @@
 // Sizes on a logarithmic scale: its range, a size's place in it, its colour, and how it is written.
 
+import { element } from "./state.js";
+
 const MOST = 8; // decades shown: below them a signal is as good as gone, and a wider scale would hide what lives
 const STOPS = 6; // colours of the ramp, from small to large
 
@@ -26,15 +28,27 @@ export class Scale {
   }
 }
 
-// The colours are the page's, of which a theme has its own.
-export function ramp() {
-  const style = getComputedStyle(document.getElementById("signals"));
+// The colours are the page's, of which a theme has its own; those of the root are the light ones.
+export function ramp(of = document.body) {
+  const style = getComputedStyle(of);
   const stops = Array.from({ length: STOPS }, (_, i) => style.getPropertyValue(`--h${i}`).trim())
     .map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   return (place) => {
     const at = place * (STOPS - 1), below = Math.min(STOPS - 2, Math.floor(at)), part = at - below;
     return `rgb(${stops[below].map((value, i) => Math.round(value + part * (stops[below + 1][i] - value))).join()})`;
   };
+}
+
+// The ramp of colours with its numbers.
+export function paintScale(box, scale, asShare) {
+  const paint = ramp(), bar = element("i"), numbers = element("p");
+  bar.style.background = `linear-gradient(90deg, ${Array.from({ length: 11 }, (_, i) => paint(i / 10)).join(", ")})`;
+  for (const exponent of scale.decades(4)) {
+    const number = element("span", "", `${scale.cut && exponent === scale.low ? "≤ " : ""}${decade(exponent, asShare)}`);
+    number.style.left = `${(100 * (exponent - scale.low)) / (scale.high - scale.low)}%`;
+    numbers.append(number);
+  }
+  box.replaceChildren(bar, numbers);
 }
 
 const SMALL_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹";

@@ -1,40 +1,48 @@
-// The card with the model: its diagram, which is a control of the form; what differs from another model; the total.
+// The card with the model: its diagram, which is a control of the form; what differs from another model; its signals. Once
+// more in a dialog, large.
 
-import { differing, suggested, valuesOf } from "./against.js";
+import { differing, suggested, told, valuesOf } from "./against.js";
+import { draw } from "./diagram.js";
 import { Control } from "./diagram_control.js";
 import { describe, partsOf } from "./diagram_parts.js";
+import { standalone } from "./diagram_save.js";
 import { called } from "./diagram_sheet.js";
-import { known, title } from "./session.js";
-import { element, form, on, preset, ready, show, value } from "./state.js";
+import { Signals } from "./diagram_signals.js";
+import { ramp } from "./health_scale.js";
+import { download } from "./runs.js";
+import { known, session, title } from "./session.js";
+import { differences, element, form, on, preset, ready, show, value } from "./state.js";
 import { bindWeights } from "./weights.js";
 
 export async function mount(root) {
   bindWeights(root);
-  const card = new Card(root.querySelector("#model-card"));
   await ready;
-  card.begin();
+  new Card(root.querySelector("#model-card"), root.querySelector("#model-dialog")).begin();
 }
 
 class Card {
-  constructor(root) {
-    this.control = new Control(root);
-    this.total = root.querySelector("#total");
-    this.legend = root.querySelector(".legend");
-    this.of = null; // the values of the model compared with, and its id
-    this.against = null;
-    this.frame = null;
+  constructor(root, dialog) {
+    Object.assign(this, { root, dialog, of: null, against: null, frame: null }); // `of` as of valuesOf(against)
+    this.places = [root, dialog].map((host) => ({ host, control: new Control(host), legend: host.querySelector(".legend") }));
+    this.signals = new Signals(root.querySelector(".signals"), () => this.tint());
   }
 
   begin() {
-    for (const event of ["form", "checked"]) on(event, () => this.soon());
+    for (const event of ["form", "checked", "view"]) on(event, () => this.soon());
     for (const event of ["checked", "attached", "head", "runs", "origin"]) on(event, () => this.compare());
-    on("view", () => this.soon());
+    this.root.querySelector("#model-save").addEventListener("click", () => this.save());
+    this.root.querySelector("#model-larger").addEventListener("click", () => { this.dialog.showModal(); this.paint(); });
+    this.dialog.querySelector(".close").addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("click", ({ target }) => { if (target === this.dialog) this.dialog.close(); }); // beside it
     this.compare();
     this.paint();
   }
 
   soon() {
-    this.frame ??= requestAnimationFrame(() => { this.frame = null; if (document.body.dataset.view === "train") this.paint(); });
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (document.body.dataset.view === "train") this.paint();
+    });
   }
 
   async compare() {
@@ -44,23 +52,45 @@ class Card {
     this.soon();
   }
 
-  paint() {
-    const values = Object.fromEntries(Object.keys(form.options).filter((path) => path.startsWith("model.")).map((path) => [path, value(path)]));
+  // The model as the form has it, and in what it differs.
+  model() {
+    const paths = Object.keys(form.options).filter((path) => path.startsWith("model."));
     const { pieces: counts = {}, vocab_size: vocab = null } = form.checked || {};
-    if (form.checked?.parameters != null) this.total.textContent = show(form.checked.parameters);
-    const described = describe(values, { counts, vocab }), parts = partsOf(described);
-    const marked = this.of ? differing(parts, this.of) : {};
-    this.control.paint(described, { marked });
-    this.tell(parts, marked);
+    const described = describe(Object.fromEntries(paths.map((path) => [path, value(path)])), { counts, vocab });
+    return { described, marked: this.of ? differing(partsOf(described), this.of) : {} };
   }
 
-  tell(parts, marked) {
-    const { against, legend } = this, run = known(against), name = run ? title(run) : preset(against)?.title;
-    legend.hidden = !this.of || !name;
-    if (legend.hidden) return;
+  paint() {
+    const { described, marked } = this.model(), tint = this.signals.tint(), parameters = form.checked?.parameters;
+    for (const { host, control, legend } of this.places) {
+      if (host === this.dialog && !host.open) continue;
+      control.paint(described, { marked, tint });
+      this.tell(legend, partsOf(described), marked);
+      if (parameters != null) host.querySelector("#total, .total").textContent = show(parameters);
+    }
+  }
+
+  tint() {
+    const colours = this.signals.tint();
+    for (const { control } of this.places) control.tint(colours);
+  }
+
+  tell(legend, parts, marked) {
+    const run = known(this.against), name = run ? title(run) : preset(this.against)?.title;
     const said = new Set(parts.filter(({ id }) => marked[id]).map((part) => `${called(part)} ${marked[part.id]}`));
-    const lead = said.size ? ["differs from ", element("b", "", name), ": "] : ["No part differs from ", element("b", "", name), "."];
-    const rest = [...said].join(" · ");
-    legend.replaceChildren(...(said.size ? [element("i", "sign", "≠"), " "] : []), ...lead, ...(said.size ? [`${rest}.`] : []));
+    legend.hidden = !this.of || !name || (!said.size && this.against === session.shown?.id); // it is that run's model
+    if (legend.hidden) return;
+    const other = element("b", "", name);
+    if (!said.size) legend.replaceChildren("No part differs from ", other, ".");
+    else legend.replaceChildren(element("i", "sign", "≠"), " differs from ", other, `: ${[...said].join(" · ")}.`);
+  }
+
+  save() {
+    const { described } = this.model(), changed = Object.keys(differences()).filter((path) => path.startsWith("model."));
+    const name = [form.preset.title, ...changed.map((path) => told(path, value(path)))].join(", "), { said } = this.signals;
+    const heading = said ? `${name} (${said})` : name;
+    const drawn = draw(described, { tint: this.signals.tint(ramp(document.documentElement)) });
+    const file = `model-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60).replace(/-$/, "")}.svg`;
+    download(file, URL.createObjectURL(new Blob([standalone(drawn, heading)], { type: "image/svg+xml" })));
   }
 }

@@ -31,7 +31,7 @@ export async function enter({ visitor, run }) {
 
 export function attach(id) {
   remember(SHOWN, id || null);
-  session.shown = id ? { id, head: null, status: "", step: 0, total: 0, after: 0, seq: 0, stride: 0, last: 0,
+  session.shown = id ? { id, head: null, status: "", step: 0, total: 0, after: 0, seq: 0, measured: 0, stride: 0, last: 0,
     steps: [], loss: [], seconds: [], evals: [], samples: [], marks: [], speeds: [] } : null;
   emit("attached", session.shown);
   tick();
@@ -81,6 +81,7 @@ function take(run, answer) {
     run.steps.push(run.after); run.loss.push(loss); run.seconds.push(run.last);
   });
   for (const key of TOLD) run[key] = answer[key];
+  if (answer.measured) run.measured = answer.measured;
   if (answer.head) run.head = answer.head;
   run.speeds = [...run.speeds.filter(([at]) => performance.now() - at < 8000), [performance.now(), run.step]];
   emit("points", { run, fresh });
