@@ -5,7 +5,7 @@ import gradio as gr
 from playground.panels.island import island
 
 TINTS = (("off", "off"), ("gradients", "gradients"), ("activations", "activations"), ("updates", "updates"))
-KEYS = '<p class="keys" aria-hidden="true"><kbd>↑</kbd><kbd>↓</kbd> from part to part, <kbd>Enter</kbd> switches</p>'
+KEYS = '<p class="keys" aria-hidden="true"><kbd>↑</kbd><kbd>↓</kbd> walk · <kbd>Enter</kbd> switches</p>'
 CHOICES = '<div class="choices" popover="auto" role="dialog"></div>'
 SIGNALS = "".join(f'<label><input type="radio" name="tint" value="{value}"{" checked" if value == "off" else ""}>'
                   f'<span>{words}</span></label>' for value, words in TINTS)

@@ -191,7 +191,7 @@ function drawLayer(sheet, layer, x, y, width) {
 
 // × N on the frame's upper edge, between one less and one more.
 function drawLayers(sheet, layers, top) {
-  const badge = layers.find(({ key }) => key === "layers"), right = 262, ends = layers.length > 1, wide = ends ? 98 : 74;
+  const badge = layers.find(({ key }) => key === "layers"), right = 262, ends = layers.length > 1, wide = ends ? 98 : 88;
   const { node } = sheet.part(badge), from = right - wide;
   node.append(make("rect", { class: "plate round", x: from, y: top - 11, width: wide, height: 22, rx: 11 }),
     sheet.text(from + wide / 2, top + 4, badge.note, "times"));

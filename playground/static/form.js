@@ -182,7 +182,7 @@ function check() {
     if (number !== asked) return; // a newer question is under way
     if (!answer) { timer = setTimeout(check, 2000); return; } // the server is away
     // While something does not fit, the drawing and the chart keep what was last known.
-    const kept = answer.problems.length && form.checked ? ["parts", "pieces", "vocab_size", "references"] : [];
+    const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : [];
     if (!answer.schedule && form.checked) kept.push("schedule");
     form.checked = { ...answer, ...Object.fromEntries(kept.map((key) => [key, form.checked[key]])) };
     emit("checked", form.checked);

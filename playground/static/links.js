@@ -3,7 +3,7 @@
 
 import { copy } from "./copy.js";
 import { read, write } from "./link_text.js";
-import { differences, element, form, load, on, ready } from "./state.js";
+import { differences, element, emit, form, load, on, ready } from "./state.js";
 import { offerUndo, say } from "./toast.js";
 
 const QUIET_MS = 300; // without a change before the address follows: browsers allow few changes a second
@@ -43,6 +43,7 @@ function open(note) {
   hide(link.hidden);
   pose(teacher.ask);
   hold();
+  emit("held");
 }
 
 // What was wrong with the link, until it is put away.

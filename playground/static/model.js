@@ -24,11 +24,11 @@ class Card {
   constructor(root, dialog) {
     Object.assign(this, { root, dialog, of: null, against: null, frame: null }); // `of` as of valuesOf(against)
     this.places = [root, dialog].map((host) => ({ host, control: new Control(host), legend: host.querySelector(".legend") }));
-    this.signals = new Signals(root.querySelector(".signals"), () => this.tint());
+    this.signals = new Signals(root, () => this.tint());
   }
 
   begin() {
-    for (const event of ["form", "checked", "view"]) on(event, () => this.soon());
+    for (const event of ["form", "checked", "held", "view"]) on(event, () => this.soon());
     for (const event of ["checked", "attached", "head", "runs", "origin"]) on(event, () => this.compare());
     this.root.querySelector("#model-save").addEventListener("click", () => this.save());
     this.root.querySelector("#model-larger").addEventListener("click", () => { this.dialog.showModal(); this.paint(); });
