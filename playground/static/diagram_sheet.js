@@ -65,7 +65,7 @@ export class Sheet {
 
   // Name and note in one line; the note only where there is room for it.
   title(part, node, x, y, width, height) {
-    const middle = y + height / 2 + 4.3, name = part.name.length * 7.2 + 14;
+    const middle = y + height / 2 + 4.3, name = part.name.length * 7 + 12;
     node.append(text(x + 12, middle, part.name, "pn"),
       this.note(part, x + width - 10, middle, width - name - 18));
   }
