@@ -32,6 +32,7 @@ export class Belief {
 
   soon(ms = REST_MS) {
     this.root.hidden = !this.cursor.at || !this.looked;
+    this.root.classList.toggle("waits", this.told?.at !== this.cursor.at); // of another place still
     clearTimeout(this.timer);
     if (!this.root.hidden) this.timer = setTimeout(() => this.want(), ms);
   }
@@ -50,6 +51,7 @@ export class Belief {
     this.find(".sub").textContent = answer.refused || "";
     this.plot.hidden = Boolean(answer.refused);
     this.key = answer.left ? null : key;
+    this.root.classList.remove("waits");
     this.paint();
     if (answer.left) this.soon(0);
   }

@@ -123,7 +123,8 @@ def test_parts_are_knocked_out_beside_the_other_question(trained):
 
 def test_at_rest_nothing_moves(trained):
     page = trained.page
-    page.wait_for_selector(".belief path.line")
+    page.wait_for_selector(".belief:not(.waits) path.line")
+    page.wait_for_function("!document.querySelector('.texts figure:not([hidden]) .waits')")
     moved = page.evaluate("""() => new Promise((done) => { let n = 0;
         new MutationObserver((all) => { n += all.length; }).observe(document.getElementById('inspecting-card'),
             { subtree: true, childList: true, attributes: true, characterData: true });
@@ -222,7 +223,7 @@ def test_positions_are_a_path(trained):
 def test_a_guess_is_followed_through_the_steps(trained):
     page = trained.page
     page.locator(".in-next .tok").nth(9).click()
-    page.wait_for_function("document.querySelectorAll('.belief path.line').length >= 5")
+    page.wait_for_function("document.querySelectorAll('.belief:not(.waits) path.line').length >= 5")
     assert page.locator(".belief path.line.true").count() == 1
     steps = page.locator(".belief .step").all_text_contents()
     assert "0" in steps and "300" in steps and page.locator(".belief .step.now").text_content() == "300"
