@@ -239,7 +239,7 @@ def reliance(model: Model, x: Tensor, y: Tensor, seconds: float) -> Reliance:
     model.eval()
     x, y = x.to(device), y.to(device)
     known = parts(model)
-    passes = 1 + sum(1 - (part.layer or 0) / len(model.blocks) for part in known)
+    passes = 1 + sum(1 - part.layer / len(model.blocks) if part.layer else 1 for part in known)
     some = torch.linspace(0, len(x) - 1, how_many(model, x, seconds / passes)).long()  # spread over the text
     x, y = x[some], y[some]
     whole, effects = losses(model(x), y), []

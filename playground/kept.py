@@ -29,7 +29,7 @@ NO_WEIGHTS = "This run has no weights yet: let it train for a step."
 def steps_of(store: RunStore, run: StoredRun) -> list[int]:
     """The steps whose weights can be looked at, rising: 0 is among them for a run that began anew, not in another one."""
     kept = store.checkpoint_steps(run.id)
-    return [0, *kept] if kept and kept[0] and begins_anew(store, run) else kept
+    return [0, *kept] if 0 not in kept and begins_anew(store, run) else kept
 
 
 def begins_anew(store: RunStore, run: StoredRun) -> bool:
@@ -40,19 +40,15 @@ def begins_anew(store: RunStore, run: StoredRun) -> bool:
 
 def sampler_at(store: RunStore, run: StoredRun, step: int | None = None) -> "tuple[int, Sampler]":
     """The model at a step, or the newest, and which step that is. Raises NotKept, TextError."""
-    from gpt.importing import stored_sampler, tokenizer_for
+    from gpt.importing import stored_sampler
     from gpt.model import build
     from gpt.run import Sampler
 
-    if step is not None and step not in steps_of(store, run):
-        raise NotKept("The weights of that step are not kept: choose another one.")
-    drawn = step == 0 and 0 not in store.checkpoint_steps(run.id)
-    kept = store.load_checkpoint(run.id, None if drawn else step)
-    if kept is None:
-        raise NotKept(NO_WEIGHTS)
-    if not drawn:
+    if kept := store.load_checkpoint(run.id, step):
         return kept[0], stored_sampler(run, kept)
-    tokenizer = tokenizer_for(run, kept)
+    if step or not begins_anew(store, run):
+        raise NotKept("The weights of that step are not kept: choose another one." if step is not None else NO_WEIGHTS)
+    tokenizer = tokenizer_of(store, run)
     return 0, Sampler(build(run.config.model, tokenizer.vocab_size, run.config.train.seed).eval(), tokenizer)
 
 

@@ -126,7 +126,8 @@ def test_a_layer_taken_out_is_one_that_is_not_there():
 
 
 @pytest.mark.parametrize("cfg", [SMALL, replace(SMALL, parallel=True), replace(SMALL, attention="none"),
-                                 replace(SMALL, architecture="bigram")], ids=["usual", "parallel", "no-attention", "bigram"])
+                                 replace(SMALL, attention="none", mlp=False), replace(SMALL, architecture="bigram")],
+                         ids=["usual", "parallel", "no-attention", "no-layers", "bigram"])
 def test_reliance_is_the_change_in_loss_of_each_part(cfg):
     model, data = moved(cfg, vocab_size=small_data().tokenizer.vocab_size).eval(), small_data(cfg.block_size)
     (x, y), *_ = data.eval_batches(10**6, cfg.block_size, 10**6)

@@ -126,7 +126,7 @@ function nameLines(svg, lines, deepest, { left, wide, right, tall }) {
     labels[i].y = Math.min(labels[i].y, most); // in the order of their lines' ends, from the bottom up where they lack room
   }
   for (const { row, y } of labels) {
-    const drawn = text(left + wide + 7, y + 4, right === NARROW ? row.name.replace("attention", "attn") : row.name, "end");
+    const drawn = text(left + wide + 7, y + 4, right === NARROW ? brief(row.name) : row.name, "end");
     drawn.style.fill = colour(row.part);
     svg.append(drawn);
   }
@@ -153,4 +153,5 @@ function nameSteps(svg, steps, x, height, low, high) {
   }
 }
 
+const brief = (name) => name.replace(" attention + MLP", "").replace("attention", "attn");
 const within = (at, count) => Math.max(0, Math.min(count - 1, at));

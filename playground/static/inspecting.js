@@ -134,7 +134,9 @@ class Inspect {
   }
 
   paintState() {
-    this.find(".state").textContent = this.steps.live && this.step === null ? "training: looked at again every few seconds" : "";
+    const newest = this.step === null, diverged = session.shown?.status === "diverged";
+    this.find(".state").textContent = this.steps.live && newest ? "training: looked at again every few seconds"
+      : diverged && newest ? "its training diverged: these are the last weights that were kept" : "";
   }
 
   paintRuns() {
