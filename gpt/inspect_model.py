@@ -203,7 +203,7 @@ def within(block: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
 
 @contextmanager
 def without(model: GPT, part: Part | None) -> Iterator[None]:
-    """The model while a part gives zeros; a whole layer passes on what it gets, and positions are alike. None takes out nothing."""
+    """The model while a part gives zeros; a whole layer passes on what it gets, and positions are alike; None: all of it."""
     position = model.position
     with ExitStack() as hooks:
         if part and part.kind == "position":

@@ -75,11 +75,13 @@ def fewer_heads(cfg: RunConfig) -> Without:
 def counterpart(run: StoredRun, changes: dict[str, Any], known: Iterable[StoredRun]) -> Pair | None:
     """Of the `known` runs the one that differs from `run` in `changes` alone: same text, seed, steps and other parts.
 
-    Options that train differently in another way are allowed and told; the fewer there are the better, then an end, then the newest.
+    Options that train differently in another way are allowed and told: the fewer the better. Of equals an ended run is
+    better than one that trains, and a newer one than an older one.
     """
     wanted = as_trained(replace(run.present, changes))
     pairs = [pair for other in known if other.id != run.id and (pair := paired(run, wanted, other))]
-    return min(pairs, key=lambda pair: (len(pair.others), pair.run.status not in ("finished", "diverged"), -pair.run.created), default=None)
+    ended = ("finished", "diverged")
+    return min(pairs, key=lambda pair: (len(pair.others), pair.run.status not in ended, -pair.run.created), default=None)
 
 
 def paired(run: StoredRun, wanted: RunConfig, other: StoredRun) -> Pair | None:

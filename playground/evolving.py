@@ -86,8 +86,8 @@ def embeddings(scheduler: Scheduler, store: RunStore, asked: Any) -> Answer:
     import torch
 
     chosen = torch.tensor(rows)
-    found, left = frames(scheduler, store, run, ("positions" if positions else "tokens",), lambda s: table(s, positions, chosen),
-                         live=bool(fields(asked).get("live")))
+    about, live = ("positions" if positions else "tokens",), bool(fields(asked).get("live"))
+    found, left = frames(scheduler, store, run, about, lambda sampler: table(sampler, positions, chosen), live)
     usable = [frame for frame in found if frame[2].isfinite().all()]
     if not usable:
         raise Refusal(f"{NO_NUMBERS}: there are no vectors to show.") if found else NotKept(NO_WEIGHTS)
@@ -107,14 +107,17 @@ def table(sampler: "Sampler", positions: bool, chosen: "Tensor") -> "Tensor":
 
 def pictures(shown: Frames, fitted: "Tensor") -> list[Answer]:
     """Each frame as places in the picture, shares of the variance, and neighbours as [row, cosine, row, cosine ...]."""
+    import torch
+
     from gpt.inspect_embeddings import neighbours, principal
 
     axes, told = principal(fitted), []
     for step, live, vectors in shown:
         cosines, others = neighbours(vectors, NEAR)
-        near = [[n for pair in zip(row, (round(c, 2) for c in by)) for n in pair] for row, by in zip(others.tolist(), cosines.tolist())]
+        near = torch.stack([others.double(), cosines.double()], dim=-1).flatten(1)
         told.append({"step": step, "live": live, "at": [[short(x), short(y)] for x, y in axes.place(vectors).tolist()],
-                     "share": [round(share, 3) for share in axes.shares(vectors)], "near": near})
+                     "share": [round(share, 3) for share in axes.shares(vectors)],
+                     "near": [[round(n, 2) for n in row] for row in near.tolist()]})
     return told
 
 
@@ -187,7 +190,8 @@ def note_of(run: StoredRun, positions: bool) -> str:
     if positions and run.config.model.position == "sinusoidal":
         return "A fixed pattern of sines: nothing of it is learnt, so it is the same at every step."
     if run.config.model.architecture == "bigram":
-        return "A bigram table has no vectors: each token's row of scores stands for it, so tokens that are followed alike lie together."
+        return ("A bigram table has no vectors: each token's row of scores stands for it, so tokens that are followed alike "
+                "lie together.")
     return ""
 
 
@@ -205,7 +209,8 @@ def belief(scheduler: Scheduler, store: RunStore, asked: Any) -> Answer:
     tokenizer, text = tokenizer_of(store, run), fields(asked).get("text")
     fed = encode_prompt(tokenizer, text if isinstance(text, str) else "")[-room_for(run) :]
     at = whole(asked, "at", low=0, high=len(fed) - 1)
-    found, left = frames(scheduler, store, run, ("belief", tuple(fed)), lambda s: believed(s, fed), live=bool(fields(asked).get("live")))
+    about, live = ("belief", tuple(fed)), bool(fields(asked).get("live"))
+    found, left = frames(scheduler, store, run, about, lambda sampler: believed(sampler, fed), live)
     if not found:
         raise NotKept(NO_WEIGHTS)
     after = [(step, live, p[at]) for step, live, p in found]

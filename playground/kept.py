@@ -1,4 +1,4 @@
-"""A run's weights at each step that was kept, and before the first one, which its seed makes again; and what was worked out of them.
+"""A run's weights at each step that was kept, and before the first one, which its seed makes again; and what they gave.
 
 What is worked out of one step's weights is remembered, since they never change: within bounds, whoever asks.
 """

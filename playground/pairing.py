@@ -53,7 +53,8 @@ def note_of(run: StoredRun) -> str:
     """What keeps a run that is trained anew from being this one but for a part."""
     if run.parent:
         return "This run was forked from another one: one that is trained without a part begins anew."
-    return "Options of this run were changed on its way: one trained without a part has the changed ones throughout." if run.plan else ""
+    changed = "Options of this run were changed on its way: one trained without a part has the changed ones throughout."
+    return changed if run.plan else ""
 
 
 def writes(scheduler: Scheduler, store: RunStore, asked: Any) -> Answer:

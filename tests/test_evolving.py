@@ -1,4 +1,4 @@
-"""A model's way through training: its vectors in two dimensions, and its belief at each kept step, as the model itself has them."""
+"""A model's way through training: its vectors in two dimensions, and its belief at each kept step, as the model has them."""
 
 import json
 import math
@@ -75,7 +75,8 @@ def test_scores_alone_are_those_that_are_seen(cfg):
 
 
 def test_kinds_of_characters():
-    kinds = {"e": "vowel", "é": "vowel", "z": "consonant", "Q": "upper case", "7": "digit", ";": "punctuation", "$": "punctuation",
+    kinds = {"e": "vowel", "é": "vowel", "z": "consonant", "Q": "upper case", "7": "digit",
+             ";": "punctuation", "$": "punctuation",
              "\n": "white space", " ": "white space", "東": "other letter", "д": "other letter"}
     assert {letter: KINDS[kind_of(letter.encode())] for letter in kinds} == kinds
     assert KINDS[kind_of(b"\xe6")] == "byte"
@@ -181,7 +182,8 @@ def test_bounded_work_is_gone_on_with_and_then_remembered(place, monkeypatch):
     monkeypatch.setattr(evolving, "SECONDS", 0.0)
     left = [ask.belief({**mine, "text": "the", "at": 1})["left"] for _ in range(7)]
     assert left == [6, 5, 4, 3, 2, 1, 0] and loaded == [64, 48, 32, 16, 4, 1, 0]
-    assert ask.belief({**mine, "text": "the", "at": 0})["left"] == 0 and len(loaded) == 7, "another place in the text costs no model"
+    assert ask.belief({**mine, "text": "the", "at": 0})["left"] == 0
+    assert len(loaded) == 7, "another place in the text costs no model"
 
 
 def test_steps_before_training_are_of_runs_that_began_there(place):
@@ -211,7 +213,8 @@ def test_bytes_that_never_occur_are_left_out(place):
 
 def test_a_training_run_shows_its_present_vectors_and_belief(place):
     store, do, ask = place
-    run = do.train({"visitor": ANN, "preset": "ladder/03-multi-head", "changes": BRIEF | {"train.steps": 64_000, "train.eval_every": 10_000}})["run"]
+    long = BRIEF | {"train.steps": 64_000, "train.eval_every": 10_000}
+    run = do.train({"visitor": ANN, "preset": "ladder/03-multi-head", "changes": long})["run"]
     mine = {"visitor": ANN, "run": run, "live": True}
     until(lambda: store.run(run).step > 5)
     told = ask.embeddings(mine)
@@ -230,7 +233,8 @@ def test_weights_that_are_no_numbers_are_left_out_and_named(place):
     mine, (store, _, ask) = trained(place), place
     step, tensors, meta = store.load_checkpoint(mine["run"], 48)
     store.adopt(mine["run"])
-    store.save_checkpoint(mine["run"], 48, {name: tensor * math.nan if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}, meta, lasting=True)
+    broken = {name: tensor * math.nan if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    store.save_checkpoint(mine["run"], 48, broken, meta, lasting=True)
     told = ask.embeddings(mine)
     assert told["lost"] == [48] and 48 not in [frame["step"] for frame in told["frames"]]
     belief = ask.belief({**mine, "text": "the", "at": 1})

@@ -11,6 +11,7 @@ from gpt.inspect_model import Part, parts, reliance, without
 from gpt.options import replace
 from gpt.pairs import counterpart, fewer_heads, without_each
 from gpt.store import RunStore
+from playground import pairing
 from playground.actions import actions
 from playground.questions import questions
 from playground.scheduler import Scheduler
@@ -39,8 +40,9 @@ def test_each_part_is_trained_without_by_its_own_option():
     assert set(ways(attention="none", position="learned")) == {"mlp", "position", "layer"}
 
 
-@pytest.mark.parametrize("model, heads", [({"n_head": 6, "n_embd": 60}, 5), ({"n_head": 4, "n_embd": 64}, 2), ({"n_head": 2}, 1),
-                                          ({"n_head": 6, "n_embd": 60, "position": "rope"}, 5), ({"n_head": 8, "n_embd": 64, "queries_per_kv": 2}, 4),
+@pytest.mark.parametrize("model, heads", [({"n_head": 6, "n_embd": 60}, 5), ({"n_head": 4, "n_embd": 64}, 2),
+                                          ({"n_head": 6, "n_embd": 60, "position": "rope"}, 5), ({"n_head": 2}, 1),
+                                          ({"n_head": 8, "n_embd": 64, "queries_per_kv": 2}, 4),
                                           ({"n_head": 4, "queries_per_kv": 4}, 2)])
 def test_fewer_heads_are_as_many_as_share_the_width(model, heads):
     cfg = RunConfig(model=other(ModelConfig(), **model))
@@ -103,7 +105,8 @@ def runs(tmp_path):
     base = RunConfig(model=SMALL)
 
     def run(status: str = "finished", **changes):
-        id = store.create(replace(base, {path.replace("__", "."): value for path, value in changes.items()}), owner=ANN, preset="ladder/09-pre-ln")
+        config = replace(base, {path.replace("__", "."): value for path, value in changes.items()})
+        id = store.create(config, owner=ANN, preset="ladder/09-pre-ln")
         store.set_status(id, status)
         return id
 
@@ -121,7 +124,8 @@ def test_only_the_run_that_lacks_the_part_alone_is_paired(runs):
     run, store = runs
     whole = run()
     for wrong in ({}, {"model__norm": "rms"}, {"model__mlp": False, "train__seed": 2}, {"model__mlp": False, "train__steps": 7},
-                  {"model__mlp": False, "model__norm": "rms"}, {"model__mlp": False, "data__tokenizer": "byte"}, {"model__attention": "none"}):
+                  {"model__mlp": False, "model__norm": "rms"}, {"model__mlp": False, "data__tokenizer": "byte"},
+                  {"model__attention": "none"}):
         run(**wrong)
         assert pair(store, whole) is None, wrong
     for status in ("paused", "stopped", "failed"):
@@ -185,12 +189,14 @@ def test_the_run_trained_by_the_told_changes_is_then_found(place):
     without = trained(place, **{path: value for path, value in changes.items() if path not in BRIEF})
     told = ask.pairs(mine)
     found = next(row["run"] for row in told["rows"] if row["part"] == "mlp")
-    assert found["id"] == without["run"] and found["others"] == [] and told["loss"] == pytest.approx(store.finished(mine["run"]).val_loss, abs=1e-3)
+    assert found["id"] == without["run"] and found["others"] == []
+    assert told["loss"] == pytest.approx(store.finished(mine["run"]).val_loss, abs=1e-3)
     assert found["loss"] == pytest.approx(store.finished(without["run"]).val_loss, abs=1e-3)
     assert ask.pairs({**mine, "visitor": BOB}) == {"status": "gone"} and ask.pairs(None) == {"status": "gone"}
 
 
-def test_texts_are_one_draw_with_and_without_a_part(place):
+def test_texts_are_one_draw_with_and_without_a_part(place, monkeypatch):
+    monkeypatch.setattr(pairing, "SECONDS", 60.0)
     _, _, ask = place
     mine = trained(place)
     whole, again = ask.writes(mine), ask.writes({**mine, "part": None})

@@ -10,7 +10,7 @@ import { download } from "./runs.js";
 import { known, session, title } from "./session.js";
 import { element, form, on, preset, ready } from "./state.js";
 
-const AFTER_MS = 350, AWAY_MS = 4000, COPIED_MS = 1800;
+const AFTER_MS = 350, AWAY_MS = 4000, COPIED_MS = 1800, LATE_MS = 400;
 const LISTED = 12; // newest runs to compare with
 const NONE = "-"; // compared with nothing
 
@@ -60,9 +60,12 @@ class Code {
     const number = ++this.times;
     frame.classList.add("stale");
     frame.setAttribute("aria-busy", "true");
-    if (!this.told) this.find("#code-differ").textContent = "Writing the script …";
+    const waits = () => { this.find("#code-differ").textContent = "Writing the script …"; };
+    clearTimeout(this.late);
+    this.late = this.told ? setTimeout(waits, LATE_MS) : waits();
     const answer = await ask("script", asked);
     if (number !== this.times) return; // a newer question is under way
+    clearTimeout(this.late);
     frame.classList.toggle("stale", Boolean(answer?.refused) || !answer);
     frame.removeAttribute("aria-busy");
     if (!answer) { this.asked = ""; this.soon(AWAY_MS); }
@@ -74,7 +77,7 @@ class Code {
     const line = this.find(".refused");
     line.textContent = words || "";
     line.hidden = !words;
-    if (words && !this.told) this.find("#code-differ").textContent = "There is no script yet.";
+    if (words) this.find("#code-differ").textContent = this.told ? "The last script that could be written:" : "There is no script yet.";
   }
 
   // What to compare with ------------------------------------------------------------------------------------------------

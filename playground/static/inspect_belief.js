@@ -73,11 +73,13 @@ export class Belief {
     const width = this.plot.clientWidth;
     if (!this.told || !width) return;
     const { steps, lines, left } = this.told, n = steps.length, wide = width - LEFT - RIGHT, tall = TALL - TOP - BOTTOM;
-    const most = Math.max(0.1, ...lines.flatMap(({ p }) => p.filter((value) => value !== null))), high = Math.min(1, most * 1.08);
-    const x = this.x = (i) => LEFT + (n > 1 ? (i * wide) / (n - 1) : wide), y = (p) => TOP + (1 - p / high) * tall, { here } = this;
+    const most = Math.max(0.1, ...lines.flatMap(({ p }) => p.filter((value) => value !== null)));
+    const high = Math.min(1, most * 1.08), y = (p) => TOP + (1 - p / high) * tall, { here } = this;
+    const x = this.x = (i) => LEFT + (n > 1 ? (i * wide) / (n - 1) : wide);
     const svg = make("svg", { width, height: TALL, viewBox: `0 0 ${width} ${TALL}`, role: "img" });
     for (const p of grid(high)) {
-      svg.append(make("line", { class: "grid", x1: LEFT, x2: LEFT + wide, y1: y(p), y2: y(p) }), text(LEFT - 6, y(p) + 4, percentOf(p), "scale"));
+      svg.append(make("line", { class: "grid", x1: LEFT, x2: LEFT + wide, y1: y(p), y2: y(p) }));
+      svg.append(text(LEFT - 6, y(p) + 4, percentOf(p), "scale"));
     }
     svg.append(make("line", { class: "here", x1: x(here), x2: x(here), y1: TOP - 4, y2: TOP + tall }));
     lines.forEach((line, i) => svg.append(...drawn(line, i, x, y)));
@@ -85,9 +87,11 @@ export class Belief {
     nameLines(svg, lines, here, LEFT + wide + 8, y);
     svg.setAttribute("aria-label", inWords(lines, steps));
     this.plot.replaceChildren(svg);
-    const waits = left ? `${left} more steps on their way …` : n < 2 ? "One step is kept so far: more come as it trains." : "";
+    const alone = n < 2 ? `Only one step is kept${this.steps.live ? " so far" : ""}.` : "";
+    const waits = left ? `${left} more steps on their way …` : alone;
     const truth = lines.find((line) => line.true);
-    this.find(".sub").replaceChildren(...(truth ? ["thick: ", element("code", "", glyph(truth.name)), ", which really came. "] : []), waits);
+    const really = truth ? ["thick: ", element("code", "", glyph(truth.name)), ", which really came. "] : [];
+    this.find(".sub").replaceChildren(...really, waits);
   }
 }
 
@@ -101,13 +105,15 @@ function grid(high) {
 // Where the weights were no numbers there is a gap.
 function drawn({ p, true: truth }, i, x, y) {
   const known = p.map((value, n) => [x(n), value === null ? null : y(value)]);
-  const d = known.map(([px, py], n) => (py === null ? "" : `${n && known[n - 1][1] !== null ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`)).join("");
+  const to = ([px, py], n) => `${n && known[n - 1][1] !== null ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
+  const d = known.map((spot, n) => (spot[1] === null ? "" : to(spot, n))).join("");
   const classes = truth ? "line true" : "line";
-  const dots = known.filter(([, py]) => py !== null).map(([cx, cy]) => make("circle", { class: classes, cx, cy, r: truth ? 2.6 : 1.8 }));
+  const spots = known.filter(([, py]) => py !== null), r = truth ? 2.6 : 1.8;
+  const dots = spots.map(([cx, cy]) => make("circle", { class: classes, cx, cy, r }));
   return [make("path", { class: classes, d, "stroke-dasharray": truth ? "" : DASHES[i % DASHES.length] }), ...dots];
 }
 
-// Under the steps they stand for, as many as there is room for: the one that is looked at, the last, the first, then the others.
+// Under the steps they stand for, as many as there is room for: the one that is looked at first, then the last.
 function nameSteps(svg, steps, x, here) {
   const taken = [];
   for (const i of new Set([here, steps.length - 1, 0, ...steps.keys()])) {
@@ -121,7 +127,9 @@ function nameSteps(svg, steps, x, here) {
 function nameLines(svg, lines, here, left, y) {
   const labels = lines.map((line) => ({ line, at: y(line.p.at(-1) ?? 0) })).sort((a, b) => a.at - b.at);
   labels.forEach((label, i) => { label.at = Math.max(label.at, i ? labels[i - 1].at + LINE : TOP + 4); });
-  for (let i = labels.length - 1, most = TALL - BOTTOM + 2; i >= 0; i -= 1, most = labels[i + 1].at - LINE) labels[i].at = Math.min(labels[i].at, most);
+  for (let i = labels.length - 1, most = TALL - BOTTOM + 2; i >= 0; i -= 1, most = labels[i + 1].at - LINE) {
+    labels[i].at = Math.min(labels[i].at, most); // in their order, from the bottom up where they lack room
+  }
   for (const { line, at } of labels) {
     const p = line.p[here];
     svg.append(text(left, at + 4, glyph(line.name), line.true ? "name true" : "name"));

@@ -18,10 +18,13 @@ export class Embeddings {
     Object.assign(this, { root, steps, of: "tokens", seen: false, find: (selector) => root.querySelector(selector) });
     this.scatter = new Scatter(this.find(".plot"), (i, keep) => this.pick(i, keep));
     this.radios = [...root.querySelectorAll("[name=embeddings-of]")];
-    for (const radio of this.radios) radio.addEventListener("change", () => { this.of = radio.value; this.forget(); this.want(); });
+    for (const radio of this.radios) {
+      radio.addEventListener("change", () => { this.of = radio.value; this.forget(); this.want(); });
+    }
     this.find(".plot").addEventListener("keydown", (event) => this.press(event));
     steps.listen(() => this.paint());
-    new IntersectionObserver(([{ isIntersecting }]) => { this.seen = isIntersecting; this.want(); }, { rootMargin: "150px" }).observe(root);
+    const seen = ([{ isIntersecting }]) => { this.seen = isIntersecting; this.want(); };
+    new IntersectionObserver(seen, { rootMargin: "150px" }).observe(root);
     let width = 0;
     new ResizeObserver(([{ contentRect }]) => {
       if (contentRect.width && Math.abs(contentRect.width - width) > 1) { width = contentRect.width; this.rebuild(); }
@@ -30,7 +33,8 @@ export class Embeddings {
   }
 
   forget() {
-    Object.assign(this, { frames: new Map(), now: null, points: null, fit: null, key: null, chosen: null, kept: false, wanted: null });
+    Object.assign(this, { frames: new Map(), now: null, points: null, fit: null, key: null, wanted: null });
+    Object.assign(this, { chosen: null, kept: false, why: "", lost: [] });
   }
 
   // The shown run has been looked into: `answer` is of its newest weights, or of a kept step.
@@ -102,7 +106,7 @@ export class Embeddings {
   press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.points || this.chosen === null) return;
     const { names } = this.points, way = WAYS[event.key];
-    const to = way ? this.scatter.beside(this.chosen, way) : event.key === "Enter" ? names.indexOf("\n") : names.indexOf(event.key);
+    const to = way ? this.scatter.beside(this.chosen, way) : names.indexOf(event.key === "Enter" ? "\n" : event.key);
     if (event.key === "Escape") this.kept = false;
     if (to < 0) return;
     event.preventDefault();
@@ -126,34 +130,41 @@ export class Embeddings {
     this.scatter.move(frame);
     this.scatter.mark(this.chosen, near.map(([i]) => i));
     this.paintNear(near);
-    const both = frame.share[0] + frame.share[1], step = frame.live ? `step ${show(frame.step)}, training` : frame.step ? `step ${show(frame.step)}` : "step 0, before training";
-    this.find(".which").textContent = step;
-    this.find(".shares").textContent = `The picture shows ${Math.round(100 * both)} % of the variance of these vectors at this step.`
-      + ` Its axes are the two main directions of step ${show(this.fit)}, the same at every step: points move, the picture does not.`;
+    const share = Math.round(100 * (frame.share[0] + frame.share[1]));
+    const stands = frame.live ? ", training" : frame.step ? "" : ", before training";
+    this.find(".which").textContent = `step ${show(frame.step)}${stands}`;
+    this.find(".shares").textContent = [`The picture shows ${share} % of the variance of these vectors at this step.`,
+      `Its axes are the two main directions of step ${show(this.fit)}, the same at every step:`,
+      "points move, the picture does not."].join(" ");
     this.find(".note").textContent = [this.note, this.said].filter(Boolean).join(" ");
   }
 
   paintNear(near) {
     const { names, kinds } = this.points, tokens = this.of === "tokens", name = (i) => (tokens ? glyph(names[i]) : names[i]);
-    this.find(".near h3").replaceChildren(tokens ? "Nearest to " : "Nearest to position ", element("code", "", name(this.chosen)));
-    this.find(".near .sub").textContent = tokens ? KINDS[kinds[this.chosen]] : "";
+    const kind = (i) => (tokens ? KINDS[kinds[i]] : "");
+    this.find(".near h3").replaceChildren(`Nearest to ${tokens ? "" : "position "}`, element("code", "", name(this.chosen)));
+    this.find(".near .sub").textContent = kind(this.chosen);
     this.find(".near ol").replaceChildren(...near.map(([i, cosine]) => {
       const row = element("li"), meter = element("i", "meter"), fill = element("i");
       fill.style.width = `${100 * Math.max(0, cosine)}%`;
       meter.append(fill);
-      row.append(element("code", "", name(i)), meter, element("span", "share", cosine.toFixed(2).replace("-", "−")), element("span", "kind", tokens ? KINDS[kinds[i]] : ""));
+      row.append(element("code", "", name(i)), meter, element("span", "share", cosine.toFixed(2).replace("-", "−")));
+      row.append(element("span", "kind", kind(i)));
       return row;
     }));
-    this.find(".read").textContent = `${tokens ? KINDS[kinds[this.chosen]] : "position"} ${name(this.chosen)}; nearest: ${near.map(([i, cosine]) => `${name(i)} ${cosine.toFixed(2)}`).join(", ")}`;
+    const nearest = near.map(([i, cosine]) => `${name(i)} ${cosine.toFixed(2)}`).join(", ");
+    this.find(".read").textContent = `${kind(this.chosen) || "position"} ${name(this.chosen)}; nearest: ${nearest}`;
   }
 
   paintKey() {
     const { points, of } = this, items = this.find(".kinds");
     if (of === "tokens") {
       const { never, rarer, all } = points;
-      this.said = [never ? `${show(never)} of ${show(all)} tokens never occur in the text and are left out.` : "", rarer ? `The ${show(rarer)} rarest are left out, too.` : ""].filter(Boolean).join(" ");
+      this.said = [never ? `${show(never)} of ${show(all)} tokens never occur in the text and are left out.` : "",
+        rarer ? `The ${show(rarer)} rarest are left out, too.` : ""].filter(Boolean).join(" ");
       items.replaceChildren(...[...new Set(points.kinds)].sort().map((kind) => {
-        const item = element("span"), mark = make("svg", { width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" });
+        const item = element("span");
+        const mark = make("svg", { width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" });
         mark.append(make("path", { d: SHAPES[kind], class: `kind-${kind}` }));
         item.append(mark, KINDS[kind]);
         return item;

@@ -49,14 +49,18 @@ export class KnockOut {
   }
 
   paint({ step, loss, tokens, rows, left_out: left }) {
-    const known = rows.map(([kind, layer, head, change, spread]) => ({ kind, layer, head, change, spread, name: nameOf(kind, layer, head) }));
+    const known = rows.map(([kind, layer, head, change, spread]) => (
+      { kind, layer, head, change, spread, name: nameOf(kind, layer, head) }));
     const worst = Math.max(0.01, ...known.map(({ change }) => change));
     this.find(".most").replaceChildren(...most(known));
     const inLayers = known.filter(({ layer }) => layer !== null);
     const kinds = ["layer", "attn", "mlp"].filter((kind) => inLayers.some((row) => row.kind === kind));
-    const heads = Math.max(0, ...inLayers.map(({ head }) => (head ?? -1) + 1)), layers = Math.max(0, ...inLayers.map(({ layer }) => layer + 1));
-    const at = (kind, layer, head = null) => inLayers.find((row) => row.kind === kind && row.layer === layer && row.head === head);
-    const line = (layer) => [...kinds.map((kind) => at(kind, layer)), ...Array.from({ length: heads }, (_, h) => at("head", layer, h))];
+    const heads = Math.max(0, ...inLayers.map(({ head }) => (head ?? -1) + 1));
+    const layers = Math.max(0, ...inLayers.map(({ layer }) => layer + 1));
+    const at = (kind, layer, head = null) => (
+      inLayers.find((row) => row.kind === kind && row.layer === layer && row.head === head));
+    const own = (layer) => Array.from({ length: heads }, (_, h) => at("head", layer, h));
+    const line = (layer) => [...kinds.map((kind) => at(kind, layer)), ...own(layer)];
     const body = Array.from({ length: layers }, (_, layer) => {
       const row = element("tr");
       row.append(heading("row", `layer ${layer + 1}`), ...line(layer).map((part) => cell(part, worst)));
@@ -64,7 +68,8 @@ export class KnockOut {
     });
     this.find(".parts table").replaceChildren(...(layers ? [header(kinds, heads), ...body] : []));
     this.find(".parts").hidden = !layers;
-    const said = [`change in loss, nats a token · whole model ${loss.toFixed(2)}, on ${show(tokens)} held-out tokens · step ${show(step)}`];
+    const said = ["change in loss, nats a token",
+      `whole model ${loss.toFixed(2)}, on ${show(tokens)} held-out tokens`, `step ${show(step)}`];
     if (known.some(({ spread }) => spread != null)) said.push("± 95 % over the pieces of text");
     if (left) said.push(`${left} parts left out: this model is large`);
     this.find(".parts-facts").textContent = said.join(" · ");
@@ -73,7 +78,9 @@ export class KnockOut {
 
   // The part whose texts are read.
   mark(part) {
-    for (const pressed of this.find(".parts").querySelectorAll("button")) pressed.setAttribute("aria-pressed", pressed.dataset.of === JSON.stringify(part));
+    for (const pressed of this.find(".parts").querySelectorAll("button")) {
+      pressed.setAttribute("aria-pressed", pressed.dataset.of === JSON.stringify(part));
+    }
   }
 }
 
@@ -91,7 +98,8 @@ function heading(scope, words) {
 }
 
 function header(kinds, heads) {
-  const row = element("tr"), names = [...kinds.map((kind) => NAMES[kind]), ...Array.from({ length: heads }, (_, h) => `head ${h + 1}`)];
+  const row = element("tr"), numbered = Array.from({ length: heads }, (_, h) => `head ${h + 1}`);
+  const names = [...kinds.map((kind) => NAMES[kind]), ...numbered];
   row.append(element("td"), ...names.map((name) => heading("col", name)));
   return row;
 }
@@ -103,7 +111,8 @@ function cell(part, worst) {
   const { kind, layer, head, change, spread, name } = part, unsure = spread != null && Math.abs(change) <= spread;
   const pressed = element("button", "cell");
   pressed.type = "button";
-  Object.assign(pressed.dataset, { part: kind === "head" ? "attn" : kind === "layer" ? "io" : kind, of: JSON.stringify([kind, layer, head]), name });
+  const colour = { head: "attn", layer: "io" }[kind] || kind;
+  Object.assign(pressed.dataset, { part: colour, of: JSON.stringify([kind, layer, head]), name });
   pressed.setAttribute("aria-label", `without ${name}: ${signed(change)}. Read what it then writes`);
   pressed.style.setProperty("--share", Math.max(0, change / worst).toFixed(3));
   pressed.classList.toggle("unsure", unsure);
@@ -117,9 +126,11 @@ function cell(part, worst) {
 function most(known) {
   if (!known.length) return ["There is nothing to take out: a bigram table is one part, or the model has no layers."];
   const inLayers = known.filter(({ layer }) => layer !== null);
-  const inner = inLayers.filter(({ kind }) => kind !== "layer"), first = [inner, inLayers, known].find((some) => some.length).reduce((a, b) => (b.change > a.change ? b : a));
+  const inner = inLayers.filter(({ kind }) => kind !== "layer"), some = [inner, inLayers, known].find(({ length }) => length);
+  const first = some.reduce((a, b) => (b.change > a.change ? b : a));
   const idle = inner.filter(({ change, spread }) => change <= (spread ?? 0.005));
-  const said = ["It relies most on ", element("b", "", first.name), `: without it the loss rises by ${Math.max(0, first.change).toFixed(2)} nats.`];
+  const rise = Math.max(0, first.change).toFixed(2);
+  const said = ["It relies most on ", element("b", "", first.name), `: without it the loss rises by ${rise} nats.`];
   if (idle.length) said.push(` ${idle.length} of ${inner.length} sublayers and heads are not missed at all.`);
   return said;
 }

@@ -71,8 +71,10 @@ export class Pairs {
       header.append(made);
     }
     this.find(".pairs table").replaceChildren(header, ...rows.map((row) => this.row(row)));
-    this.find(".pairs-note").textContent = `Nats a token. On the left the weights of this step, on the passages named below; on the right final losses
-      over the whole held-out text, one run each: Ablate trains several and gives intervals. ${note}`.replace(/\s+/g, " ").trim();
+    this.find(".pairs-note").textContent = [
+      "Nats a token. On the left the weights of this step, on the passages named below;",
+      "on the right final losses over the whole held-out text, one run each: Ablate trains several and gives intervals.", note,
+    ].join(" ");
   }
 
   row(row) {
@@ -84,7 +86,8 @@ export class Pairs {
       const pressed = button("number", "read", found.length > 1 ? `${signed(low)} to ${signed(high)}` : signed(high));
       Object.assign(pressed.dataset, { of: JSON.stringify([worst.kind, worst.layer, worst.head]), name: worst.name });
       pressed.setAttribute("aria-label", `taken out: ${pressed.textContent}. Read what it writes without ${worst.name}`);
-      out.append(pressed, bar(high / this.worst, row.part), element("small", "", found.length > 1 ? `most: ${worst.name}` : found[0].spread == null ? "" : `± ${found[0].spread.toFixed(2)}`));
+      const about = found.length > 1 ? `most: ${worst.name}` : worst.spread == null ? "" : `± ${worst.spread.toFixed(2)}`;
+      out.append(pressed, bar(high / this.worst, row.part), element("small", "", about));
     } else out.append(element("small", "", "not measured: this model is large"));
     other.append(...this.without(row));
     if (row.why) other.append(element("small", "", row.why));
@@ -99,18 +102,21 @@ export class Pairs {
       const pressed = button("strong", "train", toTrain(changes));
       pressed.dataset.part = part;
       pressed.setAttribute("aria-label", `${toTrain(changes)}: ${name}`);
-      return [pressed, element("small", "", this.told.seconds >= 1 ? `about ${show(Math.round(this.told.seconds))} s, as this run took` : "")];
+      const { seconds } = this.told;
+      return [pressed, element("small", "", seconds >= 1 ? `about ${show(Math.round(seconds))} s, as this run took` : "")];
     }
     const called = title(run), link = button("link", "show", called);
     link.dataset.run = run.id;
     link.setAttribute("aria-label", `Look into ${called}`);
     const besides = run.others.length ? [element("small", "", `also differs: ${run.others.join(", ")}`)] : [];
     if (GOING.includes(run.status)) {
-      return [element("span", "number", run.status === "queued" ? "waits to be trained" : `training: step ${show(run.step)} of ${show(run.total)}`), link, ...besides];
+      const stands = run.status === "queued" ? "waits to be trained" : `training: step ${show(run.step)} of ${show(run.total)}`;
+      return [element("span", "number", stands), link, ...besides];
     }
     if (run.loss === null) return [element("span", "number", "its training diverged"), link, ...besides];
     if (this.told.loss === null) {
-      return [element("span", "number", run.loss.toFixed(2)), link, element("small", "", "the difference is told once this run has finished"), ...besides];
+      const waits = element("small", "", "the difference is told once this run has finished");
+      return [element("span", "number", run.loss.toFixed(2)), link, waits, ...besides];
     }
     const change = run.loss - this.told.loss;
     return [element("span", "number", signed(change)), bar(change / this.worst, part), link, ...besides];
@@ -128,7 +134,8 @@ export class Pairs {
     pressed.disabled = true;
     const { changes } = this.told.rows.find(({ part }) => part === pressed.dataset.part), { run } = this.asked();
     const own = await ask("settings", { visitor: session.visitor, run });
-    const answer = own?.preset ? await act("train", { visitor: session.visitor, preset: own.preset, changes: { ...own.changes, ...changes } }) : { refused: AWAY };
+    const form = own?.preset && { visitor: session.visitor, preset: own.preset, changes: { ...own.changes, ...changes } };
+    const answer = form ? await act("train", form) : { refused: AWAY };
     if (!pressed.isConnected) return;
     pressed.disabled = false;
     this.refuse(answer.refused);
@@ -147,7 +154,8 @@ export class Pairs {
     this.mark(part);
     this.find(".texts").hidden = false;
     this.find(".texts h3").replaceChildren("What it writes without ", element("b", "", name));
-    const figures = [["The whole model", "whole"], [`Without ${name}`, "out"], ["Trained without it", "other"]].map(([words, kind]) => {
+    const wanted = [["The whole model", "whole"], [`Without ${name}`, "out"], ["Trained without it", "other"]];
+    const figures = wanted.map(([words, kind]) => {
       const figure = element("figure", kind), text = element("pre", "waits", "…");
       text.tabIndex = 0;
       text.setAttribute("aria-label", words);
@@ -157,13 +165,14 @@ export class Pairs {
     });
     this.find(".texts .beside").replaceChildren(...figures);
     this.find(".texts .facts").textContent = "";
-    const whole = await this.text({ ...this.asked() }), out = mine === this.reading && await this.text({ ...this.asked(), part });
+    const whole = await this.text(this.asked()), out = mine === this.reading && await this.text({ ...this.asked(), part });
     if (mine !== this.reading) return;
     mine.whole = whole;
     fill(figures[0], whole, null);
     fill(figures[1], out, whole);
     const prompt = whole.prompt ? `after “${whole.prompt}”` : "from a new line";
-    if (!whole.refused) this.find(".texts .facts").textContent = `The same draw from each, ${prompt}; what is still the same as the whole model’s text is pale.`;
+    const facts = `The same draw from each, ${prompt}; what is still the same as the whole model’s text is pale.`;
+    this.find(".texts .facts").textContent = whole.refused ? "" : facts;
     this.readOther();
   }
 

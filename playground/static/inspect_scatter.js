@@ -11,7 +11,8 @@ const PATH_LABELS = 9; // positions that are named
 // A mark for each kind of token, in the order of KINDS of evolving.py: never colour alone.
 export const SHAPES = [
   "M4 0A4 4 0 1 1-4 0A4 4 0 1 1 4 0Z", "M-3.4-3.4H3.4V3.4H-3.4Z", "M0-4.6L4.4 3.2H-4.4Z", "M0-4.9L4.9 0 0 4.9-4.9 0Z",
-  "M-4-1.2H-1.2V-4H1.2V-1.2H4V1.2H1.2V4H-1.2V1.2H-4Z", "M-5-1.6H5V1.6H-5Z", "M0 4.6L4.4-3.2H-4.4Z", "M-3.6-2.2L-2.2-3.6 0-1.4 2.2-3.6 3.6-2.2 1.4 0 3.6 2.2 2.2 3.6 0 1.4-2.2 3.6-3.6 2.2-1.4 0Z",
+  "M-4-1.2H-1.2V-4H1.2V-1.2H4V1.2H1.2V4H-1.2V1.2H-4Z", "M-5-1.6H5V1.6H-5Z", "M0 4.6L4.4-3.2H-4.4Z",
+  "M-3.6-2.2L-2.2-3.6 0-1.4 2.2-3.6 3.6-2.2 1.4 0 3.6 2.2 2.2 3.6 0 1.4-2.2 3.6-3.6 2.2-1.4 0Z",
 ];
 
 export class Scatter {
@@ -40,15 +41,18 @@ export class Scatter {
     const xs = all.flatMap((at) => at.map(([x]) => x)), ys = all.flatMap((at) => at.map(([, y]) => y));
     const [left, right, low, high] = [least(xs), most(xs), least(ys), most(ys)];
     const wide = width - EDGE.left - EDGE.right, tall = height - EDGE.top - EDGE.bottom;
-    const scale = Math.min(wide / (right - left || 1), tall / (high - low || 1)); // the same both ways: distances mean something
-    this.place = ([x, y]) => [EDGE.left + wide / 2 + (x - (left + right) / 2) * scale, EDGE.top + tall / 2 - (y - (low + high) / 2) * scale];
+    const scale = Math.min(wide / (right - left || 1), tall / (high - low || 1)); // one for both: distances mean something
+    const [middleX, middleY] = [EDGE.left + wide / 2, EDGE.top + tall / 2];
+    this.place = ([x, y]) => [middleX + (x - (left + right) / 2) * scale, middleY - (y - (low + high) / 2) * scale];
     const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     const [x0, y0] = this.place([0, 0]);
-    svg.append(make("line", { class: "axis", x1: 8, x2: width - 8, y1: y0, y2: y0 }), make("line", { class: "axis", x1: x0, x2: x0, y1: 8, y2: height - 8 }));
+    svg.append(make("line", { class: "axis", x1: 8, x2: width - 8, y1: y0, y2: y0 }));
+    svg.append(make("line", { class: "axis", x1: x0, x2: x0, y1: 8, y2: height - 8 }));
     this.across = text(width - 10, height - 9, "", "axis-name end");
     this.up = text(10, 14, "", "axis-name");
     this.links = make("g", { class: "links" });
-    this.steps = path ? names.slice(1).map((_, i) => make("line", { class: "step", style: `stroke: ${shade(i / (names.length - 1))}` })) : [];
+    const joined = path ? names.slice(1) : [], colour = (i) => `stroke: ${shade(i / (names.length - 1))}`;
+    this.steps = joined.map((_, i) => make("line", { class: "step", style: colour(i) }));
     this.points = names.map((name, i) => this.point(name, i));
     svg.append(this.across, this.up, ...this.steps, this.links, ...this.points);
     this.plot.replaceChildren(svg);
@@ -69,7 +73,9 @@ export class Scatter {
   move({ at, share }) {
     if (!this.points.length) return;
     this.spots = at.map((place) => this.place(place));
-    this.points.forEach((point, i) => { point.style.transform = `translate(${this.spots[i][0].toFixed(1)}px, ${this.spots[i][1].toFixed(1)}px)`; });
+    this.points.forEach((point, i) => {
+      point.style.transform = `translate(${this.spots[i].map((at) => `${at.toFixed(1)}px`).join(", ")})`;
+    });
     this.steps.forEach((line, i) => set(line, this.spots[i], this.spots[i + 1]));
     this.across.textContent = `→ ${Math.round(100 * share[0])} % of the variance`;
     this.up.textContent = `↑ ${Math.round(100 * share[1])} %`;
@@ -97,7 +103,8 @@ export class Scatter {
   // The point that is nearest in a direction, [1, 0] being right and [0, 1] down.
   beside(from, [dx, dy]) {
     const [x, y] = this.spots[from];
-    const ahead = this.spots.map(([px, py], i) => [i, (px - x) * dx + (py - y) * dy, Math.abs((px - x) * dy) + Math.abs((py - y) * dx)])
+    const away = ([px, py]) => [(px - x) * dx + (py - y) * dy, Math.abs((px - x) * dy) + Math.abs((py - y) * dx)];
+    const ahead = this.spots.map((spot, i) => [i, ...away(spot)])
       .filter(([i, along, aside]) => i !== from && along > 1 && aside <= 2 * along);
     return ahead.sort((a, b) => a[1] + 2 * a[2] - b[1] - 2 * b[2])[0]?.[0] ?? from;
   }
@@ -106,7 +113,8 @@ export class Scatter {
 // A position's colour: the later the stronger.
 export const shade = (share) => `color-mix(in srgb, var(--c-pos) ${Math.round(22 + 78 * share)}%, var(--line))`;
 
-const least = (numbers) => numbers.reduce((a, b) => Math.min(a, b), Infinity), most = (numbers) => numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+const least = (numbers) => numbers.reduce((a, b) => Math.min(a, b), Infinity);
+const most = (numbers) => numbers.reduce((a, b) => Math.max(a, b), -Infinity);
 const overlap = ([a, b, c, d], [e, f, g, h]) => a < g && e < c && b < h && f < d;
 
 function set(line, [x1, y1], [x2, y2]) {

@@ -1,6 +1,6 @@
 // Which weights are looked at: a slider over the steps that were kept, and a button that goes through them.
 
-import { show } from "./state.js";
+import { element, show } from "./state.js";
 
 const PLAY_MS = 1000; // for each step
 
@@ -78,7 +78,7 @@ export class Steps {
     this.slider.value = at;
     this.slider.style.setProperty("--share", stops > 1 ? `${100 * at / (stops - 1)}%` : "100%");
     const ticks = this.find(".ticks");
-    if (ticks.childElementCount !== stops) ticks.replaceChildren(...Array.from({ length: stops }, () => document.createElement("i")));
+    if (ticks.childElementCount !== stops) ticks.replaceChildren(...Array.from({ length: stops }, () => element("i")));
     this.find(".weights-at output").textContent = this.words;
     this.slider.setAttribute("aria-valuetext", `step ${this.words}`);
     this.paintPlay();

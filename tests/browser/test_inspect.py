@@ -208,7 +208,8 @@ def test_letter_keys_choose_a_token_and_arrows_go_on_from_it(trained):
     page.keyboard.press("ArrowRight")
     assert "nearest:" in page.locator(".in-embeddings .read").inner_text()
     page.keyboard.press("Enter")
-    assert page.locator(".in-embeddings .near h3").inner_text() == "Nearest to ↵" and page.locator(".in-embeddings .pt.chosen").count() == 1
+    assert page.locator(".in-embeddings .near h3").inner_text() == "Nearest to ↵"
+    assert page.locator(".in-embeddings .pt.chosen").count() == 1
 
 
 def test_positions_are_a_path(trained):
@@ -250,11 +251,12 @@ def test_a_part_taken_out_stands_beside_the_run_trained_without_it(trained):
     page.locator(".pairs button[data-part=position]").press("Enter")
     page.wait_for_selector(".pairs .other .link")  # first its way through training, then its number
     position = page.locator(".pairs tr", has_text="position encoding")
-    page.wait_for_function("/^[+−]?\\d\\.\\d\\d/.test(document.querySelectorAll('.pairs tr')[2].querySelector('.other').innerText)")
+    page.wait_for_function("/^[+−]?\\d\\.\\d\\d/.test(document.querySelectorAll('.pairs .other')[1].innerText)")
     assert trained.run == shown, "the page turned to another run"
     assert "−position" in position.inner_text()
     position.locator(".out button").click()
-    page.wait_for_function("[...document.querySelectorAll('.texts figure:not([hidden]) pre')].filter((pre) => pre.textContent.length > 100).length === 3")
+    page.wait_for_function("[...document.querySelectorAll('.texts figure:not([hidden]) pre')]"
+                           ".filter((pre) => pre.textContent.length > 100).length === 3")
     texts = page.locator(".texts pre").all_inner_texts()
     assert len(set(texts)) == 3 and page.locator(".texts figcaption").nth(1).inner_text() == "Without its position encoding"
     page.locator(".in-knock .parts button").nth(3).press("Enter")
