@@ -66,8 +66,11 @@ def parser() -> argparse.ArgumentParser:
     command("study", "Go on with a study that was stopped, and print what it has found.", "study")
     command("studies", "List the studies, the newest first.")
     compare = command("compare", "What two or more runs differ in, and how they did.")
+    link = command("link", "Print what shows up to four runs to others, to be put after the address of a page.")
     report = command("report", "Write runs, or a study, as one HTML or Markdown file.")
     compare.usage, report.usage = "python -m gpt compare RUN RUN ...", "python -m gpt report RUN ... [--out FILE]"
+    link.usage = "python -m gpt link RUN ..."
+    link.add_argument("runs", nargs="+", metavar="RUN", help=ARGUMENTS["run"])
     compare.add_argument("runs", nargs="+", metavar="RUN", help=ARGUMENTS["run"])
     report.add_argument("runs", nargs="*", metavar="RUN", help=ARGUMENTS["run"])
     report.add_argument("--study", metavar="STUDY", help="a study and its runs, in place of runs")

@@ -1,9 +1,10 @@
-"""Options changed while a run goes: which may, and what a run's options are by then. No torch."""
+"""Options changed while a run goes: which may, what a run's options are by then, and in words. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gpt.config import RunConfig
+from gpt.events import Changed, Event, Forked
 from gpt.options import ConfigError, replace, walk
 
 # (steps done by then, {path: value}), in their order
@@ -31,3 +32,10 @@ def in_words(changes: dict[str, Any]) -> str:
     """Changes as a mark on a curve says them: "lr 1e-4, dropout 0.2"."""
     known = dict(walk(RunConfig))
     return ", ".join(f"{known[path].short} {known[path].describe(value)}" if path in known else path for path, value in changes.items())
+
+
+def marked(events: Iterable[Event]) -> list[tuple[int, str]]:
+    """What happened on the way, as (step, words)."""
+    events = list(events)
+    marks = [(e.at, "forked") for e in events if isinstance(e, Forked)]
+    return marks + [(e.step, in_words(e.changes)) for e in events if isinstance(e, Changed)]

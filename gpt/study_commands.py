@@ -1,4 +1,4 @@
-"""What the commands that compare do: ablate, sweep, study, studies, compare, report, fork, reproduce."""
+"""What the commands that compare do: ablate, sweep, study, studies, compare, link, report, fork, reproduce."""
 
 import sys
 from argparse import Namespace
@@ -135,6 +135,14 @@ def compare(arguments: Namespace, changes: Changes) -> int:
     return 0
 
 
+def link(arguments: Namespace, changes: Changes) -> int:
+    from gpt.link import fragment
+
+    store = RunStore()
+    print(f"#{fragment(store, [store.run(store.find(run)) for run in dict.fromkeys(arguments.runs)])}")
+    return 0
+
+
 def report(arguments: Namespace, changes: Changes) -> int:
     from gpt import report as reports
 
@@ -199,6 +207,6 @@ def reproduce(arguments: Namespace, changes: Changes) -> int:
 
 
 COMMANDS = {
-    "ablate": ablate, "sweep": sweep_command, "study": study_command, "studies": studies, "compare": compare, "report": report,
-    "fork": fork_command, "reproduce": reproduce,
+    "ablate": ablate, "sweep": sweep_command, "study": study_command, "studies": studies, "compare": compare,
+    "link": link, "report": report, "fork": fork_command, "reproduce": reproduce,
 }

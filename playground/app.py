@@ -26,7 +26,7 @@ from playground.api import add_endpoints
 from playground.bringing import MOST_BYTES, TOO_LARGE, bring_for, take_for
 from playground.direct import binary, direct, received, streamed
 from playground.page import Page
-from playground.panels import card, code, health, inspecting, masthead, model, runs_table, settings, studies, training, writing
+from playground.panels import card, code, health, inspecting, masthead, model, result, runs_table, settings, studies, training, writing
 from playground.panels.island import ROUTE
 from playground.questions import questions
 from playground.scheduler import Scheduler
@@ -65,6 +65,7 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
                 form = settings.settings()
                 pasted, paste, upload, text_note = settings.own_text()
         studies.ablate()
+        result.result()
         add_endpoints(store, scheduler)
         wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
                   text_note=text_note, desk=desk), store)
@@ -83,7 +84,8 @@ def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any)
     routes = [*(Route(f"/{ROUTE}/{path}", endpoint, methods=["POST"]) for path, endpoint in answers.items()),
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
-    sheets = ("page", "form", "diagram", "chart", "card", "compare", "studies", "inspect", "embeddings", "health", "code")
+    sheets = ("page", "form", "diagram", "chart", "card", "compare", "studies", "inspect", "embeddings", "health", "code",
+              "result")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,

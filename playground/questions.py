@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gpt.changes import in_words
+from gpt.changes import marked
 from gpt.config import RunConfig
-from gpt.events import Changed, Eval, Event, Forked, Health, Sample
+from gpt.events import Eval, Event, Health, Sample
 from gpt.home import home
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
-from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, pairing, plots
+from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, pairing, plots, sharing
 from playground.asked import fields, moment, sendable, visitor_of, whole
 from playground.rows import GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, row, total_of, works
 from playground.scheduler import Scheduler
@@ -28,7 +28,7 @@ EARLIER = 120  # most points of an earlier run's curve
 LISTED = 2000  # newest runs of a visitor that the page lists
 PROMPT = 24  # letters of a prompt beside the samples
 
-QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health, pairing.pairs)
+QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health, pairing.pairs, *sharing.QUESTIONS)
 
 Question = Callable[[Any], Answer]
 
@@ -54,6 +54,7 @@ class Questions:
     health: Question  # how the signals of a run fare
     script: Question  # code and weights
     weights: Question
+    link: Question
     look: Question  # the inside of a model
     knock_out: Question
     embeddings: Question  # the same through its training
@@ -241,12 +242,6 @@ def whole_curve(store: RunStore, run: StoredRun) -> Answer:
     return {**row(run), "steps": [p[0] for p in points], "loss": [real(p[1]) for p in points],
             "seconds": [round(p[2], 2) for p in points], "marks": marked(events),
             "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for e in checks]}
-
-
-def marked(events: list[Event]) -> list[list[Any]]:
-    """What happened on the way, as [step, words]."""
-    marks = [[e.at, "forked"] for e in events if isinstance(e, Forked)]
-    return marks + [[e.step, in_words(e.changes)] for e in events if isinstance(e, Changed)]
 
 
 def words(store: RunStore, run: StoredRun) -> str:

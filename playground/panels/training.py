@@ -35,7 +35,8 @@ value="validation"><span>validation</span></label></div>
 <label><input type="checkbox" id="log-y"><span>log y</span></label></div>
 <label class="smoothing">smooth <input type="range" class="slider" id="smoothing" min="0" max="100" value="66"
 aria-label="Smoothing"></label>
-<span class="space" id="device"></span><button type="button" id="csv">CSV</button><button type="button" id="png">PNG</button></div>
+<span class="space" id="device"></span><button type="button" id="share"
+title="Copy a link that shows this result to others: curve, outcome and sample">Share</button><button type="button" id="csv">CSV</button><button type="button" id="png">PNG</button></div>
 <div class="runs" id="runs" role="group" aria-label="Your newest runs"></div>"""
 
 

@@ -6,6 +6,7 @@ import { isDrawn } from "./selection.js";
 import { Average, paint, perStep, placeInWords, spanOf } from "./curves.js";
 import { annotations } from "./labels.js";
 import { Others } from "./others.js";
+import { guestLines } from "./result_lines.js";
 import { Crosshair } from "./overlay.js";
 import { BATCH, CHECKS, SMOOTH, beside, dashOf, inFront, layout } from "./figure.js";
 import { changes, extent, labels, named, parts, points, ranges, shared } from "./series.js";
@@ -77,6 +78,7 @@ class Chart {
     on("selection", () => { this.rebuild(); this.others.fetch(); });
     on("view", () => { this.zoomed = false; this.rebuild(); });
     on("point-at", (id) => this.crosshair.light(id));
+    on("guests", () => this.rebuild());
     for (const event of ["checked", "step"]) on(event, () => { if (!this.run) this.rebuild(); });
     new MutationObserver(() => this.rebuild()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     new ResizeObserver(() => { Plotly.Plots.resize(this.plot); this.fit(); }).observe(this.plot);
@@ -131,7 +133,7 @@ class Chart {
 
   rebuild() {
     if (!this.drawn) return;
-    this.lines = this.others.lines(this.view.smoothing);
+    this.lines = [...this.others.lines(this.view.smoothing), ...guestLines()];
     this.named = this.naming();
     this.average = this.averaged();
     const { props, view, front } = this, lines = this.all, axes = this.ranges();

@@ -2,12 +2,16 @@
 
 import { element } from "./state.js";
 
+// `text` may be a promise: a browser that lets pages copy only right after a press is given it before it is known.
 export async function copy(text) {
   try {
-    await navigator.clipboard.writeText(text);
+    if (typeof text === "string") await navigator.clipboard.writeText(text);
+    else await navigator.clipboard.write([new ClipboardItem({ "text/plain": text.then(asBlob) })]);
     return true;
-  } catch { return copySelected(text); }
+  } catch { return copySelected(await text); }
 }
+
+const asBlob = (text) => new Blob([text], { type: "text/plain" });
 
 function copySelected(text) {
   const area = element("textarea", "hush"), before = document.activeElement;

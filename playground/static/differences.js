@@ -6,13 +6,14 @@ import { bring } from "./motion.js";
 import { session } from "./session.js";
 import { compare, compared, look } from "./selection.js";
 import { swatch } from "./overlay.js";
+import { NOTHING, option, outcome, whole } from "./side_by_side.js";
 import { reportButtons } from "./report.js";
+import { MOST as SHARED, bindShare } from "./share.js";
 import { minus, signed } from "./study_words.js";
 import { Together } from "./writing_together.js";
 
 const FEWEST = 2, MOST = 8; // runs side by side
 const ASK_AFTER = 150; // ms without a change of the selection
-const NOTHING = "–";
 const UNLIKE = /cannot be compared|of different text|not the same unit/; // cautions under which no loss is the better one
 const LOSSES = [["best", "Best held-out loss"], ["last", "Last held-out loss"], ["final", "Over the whole split"], ["bits", "Bits a character"]];
 const COUNTS = [["parameters", "Parameters"], ["steps", "Steps"], ["tokens", "Tokens"], ["seconds", "Seconds"], ["tokens_per_second", "Tokens a second"]];
@@ -37,16 +38,22 @@ class Differences {
     open.type = "button";
     open.id = "differences-open";
     open.addEventListener("click", () => this.open());
-    const told = element("span", "told");
+    const share = element("button", "", "Copy result link"), told = element("span", "told");
+    share.type = "button";
+    share.id = "share-ticked";
+    bindShare(share, compared);
     told.setAttribute("role", "status");
-    made.append(open, reportButtons(() => ({ runs: compared(), study: null }), (words) => { told.textContent = words; }), told);
+    made.append(open, share, reportButtons(() => ({ runs: compared(), study: null }), (words) => { told.textContent = words; }), told);
     return made;
   }
 
   place() {
     const bar = document.getElementById("selection-tools");
     if (bar && !bar.contains(this.tools)) bar.append(this.tools);
-    this.tools.querySelector("#differences-open").disabled = compared().length < FEWEST;
+    const count = compared().length, share = this.tools.querySelector("#share-ticked");
+    this.tools.querySelector("#differences-open").disabled = count < FEWEST;
+    share.disabled = count > SHARED;
+    share.title = count > SHARED ? `Up to ${SHARED} runs go into a link: untick some first.` : "Copy a link that shows these runs to others";
   }
 
   open() {
@@ -128,35 +135,6 @@ class Differences {
     const rounded = (count) => Number(count.toFixed(count < 100 ? digits : 0));
     return outcome(label, runs.map((run) => element("td", "", run[key] == null ? NOTHING : show(rounded(run[key])))));
   }
-}
-
-function option({ label, term, part, values, changed }) {
-  const row = element("tr", "option-row"), head = element("th");
-  head.scope = "row";
-  row.dataset.part = part;
-  head.append(element("i", "spot"), element("span", "", label), element("small", "", term));
-  row.append(head, ...values.map((words, i) => {
-    const cell = element("td", changed[i] ? "changed" : "");
-    cell.append(element("span", "", minus(words === "-" ? NOTHING : words)));
-    if (changed[i]) cell.append(element("span", "hush", " (differs)"));
-    return cell;
-  }));
-  return row;
-}
-
-function outcome(label, cells) {
-  const row = element("tr"), head = element("th", "", label);
-  head.scope = "row";
-  row.append(head, ...cells);
-  return row;
-}
-
-function whole(words, columns) {
-  const row = element("tr", "section-row"), cell = element("td");
-  cell.colSpan = columns + 1;
-  cell.append(element("span", "", words));
-  row.append(cell);
-  return row;
 }
 
 function quiet(words, label, act) {

@@ -7,13 +7,13 @@ const NAMED = 40; // letters of what is repeated to people
 const TEACHER = ["lock", "hide", "ask"];
 const SWITCH = { on: true, true: true, 1: true, yes: true, off: false, false: false, 0: false, no: false };
 
-// {preset, changes, lock, hide, ask, locked, hidden, wrong, says}: `lock`, `hide` and `ask` as written, `locked` the paths
+// {preset, changes, result, lock, hide, ask, locked, hidden, wrong, says}: `result` is read by result_text.js; `lock`, `hide` and `ask` as written, `locked` the paths
 // and `hidden` the groups they stand for, `wrong` sentences on what is left out, `says` whether it is about settings at all.
 export function read(text, everything = true) {
-  const link = { preset: null, changes: {}, lock: "", hide: "", ask: "", locked: [], hidden: [], wrong: [], says: false };
+  const link = { preset: null, changes: {}, result: "", lock: "", hide: "", ask: "", locked: [], hidden: [], wrong: [], says: false };
   for (const [key, written] of new URLSearchParams(text)) {
     if (key === "preset") readPreset(link, written);
-    else if (TEACHER.includes(key)) link[key] = written;
+    else if (key === "result" || TEACHER.includes(key)) link[key] = written;
     else if (Object.hasOwn(form.options, key)) readOption(link, key, written);
     else if (everything || key.includes(".")) link.wrong.push(`There is no option ${short(key)}.`);
   }
@@ -27,7 +27,7 @@ export function read(text, everything = true) {
 
 const wrong = (link, words) => { link.wrong.push(words); return []; };
 const names = (list) => [...new Set(list.split(",").map((name) => name.trim()).filter(Boolean))];
-const short = (words) => `“${words.length > NAMED ? `${words.slice(0, NAMED)}…` : words}”`;
+export const short = (words) => `“${words.length > NAMED ? `${words.slice(0, NAMED)}…` : words}”`;
 
 function readPreset(link, written) {
   const found = form.presets.filter(({ id }) => id === written || brief(id) === written);
@@ -37,11 +37,14 @@ function readPreset(link, written) {
 }
 
 function readOption(link, path, written) {
-  const option = form.options[path], [value, why] = READ[option.kind](option, written);
+  const option = form.options[path], [value, why] = valueIn(option, written);
   if (why) link.wrong.push(`${option.label} cannot be ${short(written)}: ${why}.`);
   else link.changes[path] = value;
   link.says ||= !why;
 }
+
+// What is written of an option, as [value] or [null, why it cannot be].
+export const valueIn = (option, written) => READ[option.kind](option, written);
 
 const READ = {
   choice: (option, written) => (Object.hasOwn(option.choices, written) ? [written]
@@ -76,8 +79,13 @@ export function write(teacher) {
     const value = form.changes[path];
     if (value === undefined) continue;
     const written = typeof value === "boolean" ? (value ? "on" : "off") : String(value);
-    if (!READ[option.kind](option, written)[1]) entries.push([path, written]); // what is half typed does not travel
+    if (!valueIn(option, written)[1]) entries.push([path, written]); // what is half typed does not travel
   }
-  for (const key of TEACHER) if (teacher[key]) entries.push([key, teacher[key]]);
-  return entries.map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%2C/g, ",")}`).join("&");
+  return [...entries, ...wishes(teacher)].map(said).join("&");
 }
+
+// The text of a link that shows `result`, `result=1.…` as the server wrote it.
+export const writeResult = (result, teacher) => [result, ...wishes(teacher).map(said)].join("&");
+
+const wishes = (teacher) => TEACHER.filter((key) => teacher[key]).map((key) => [key, teacher[key]]);
+const said = ([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2F/g, "/").replace(/%2C/g, ",")}`;

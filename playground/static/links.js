@@ -1,8 +1,10 @@
 // The address and the form say the same: a link opens the form, and the form's changes stand in the address. A teacher's
-// link also holds options where they are, hides groups of them, and asks a question above the chart.
+// link also holds options where they are, hides groups of them, and asks a question above the chart. A link of a result
+// leaves the form alone: while what it shows is open, the address stays the link's.
 
 import { copy } from "./copy.js";
-import { read, write } from "./link_text.js";
+import { read, write, writeResult } from "./link_text.js";
+import { closeResult, openResult } from "./result.js";
 import { differences, element, emit, form, load, on, ready } from "./state.js";
 import { offerUndo, say } from "./toast.js";
 
@@ -13,21 +15,30 @@ const HUB = "https://huggingface.co";
 const LOCK = "M4.5 7V5.3a3.5 3.5 0 0 1 7 0V7M3.6 7h8.8v6H3.6Z";
 
 const NOBODY = { lock: "", hide: "", ask: "" };
-let teacher = NOBODY, written = "", timer = null;
+let teacher = NOBODY, written = "", timer = null, shared = false, space = "";
 
-export function bindLinks(root, space) {
+export function bindLinks(root, named) {
+  space = named;
   const button = root.querySelector("#copy-link"), note = root.querySelector("#linked");
   ready.then(() => {
     on("form", () => { hold(); clearTimeout(timer); timer = setTimeout(follow, QUIET_MS); });
     open(note);
     window.addEventListener("hashchange", () => { if (location.hash.slice(1) !== written) open(note); });
   });
-  button.addEventListener("click", () => copyLink(button, space));
+  button.addEventListener("click", () => copyLink(button));
+}
+
+function open(note) {
+  const hash = location.hash.slice(1), link = hash ? read(hash) : read(location.search.slice(1), false);
+  shared = Boolean(link.result);
+  if (!shared) { closeResult(); apply(link, note); return; }
+  if (link.says) link.wrong.push("Settings beside a result are left out: it has its own.");
+  const load = (settings) => { shared = false; apply({ ...link, ...settings, says: true, wrong: [] }, note); };
+  openResult(link, { load, closed: () => { shared = false; follow(); } });
 }
 
 // The form as the address says, if it says anything; it goes before the form that was remembered.
-function open(note) {
-  const hash = location.hash.slice(1), link = hash ? read(hash) : read(location.search.slice(1), false);
+function apply(link, note) {
   const before = { preset: form.preset.id, changes: { ...form.changes } };
   const asked = Boolean(link.says || link.lock || link.hide || link.ask || link.wrong.length);
   form.locked.clear();
@@ -61,6 +72,7 @@ function tell(note, wrong) {
 
 // A form as it came with the page needs no words.
 function follow() {
+  if (shared) return;
   const text = write(teacher), plain = !Object.keys(form.changes).length && form.preset === form.presets[0];
   written = plain && !Object.values(teacher).some(Boolean) ? "" : text;
   if (written === location.hash.slice(1)) return;
@@ -84,13 +96,16 @@ function ancestor() {
 }
 
 // In a Space's frame the page around it is what people open.
-function address(space) {
+function address(text) {
   const around = framed() && ancestor() === HUB && /^[\w.-]+\/[\w.-]+$/.test(space || "");
-  return `${around ? `${HUB}/spaces/${space}` : `${location.origin}${location.pathname}`}#${write(teacher)}`;
+  return `${around ? `${HUB}/spaces/${space}` : `${location.origin}${location.pathname}`}#${text}`;
 }
 
-async function copyLink(button, space) {
-  const label = button.querySelector("span"), done = await copy(address(space));
+// The address of a result, `result=1.…` as the server wrote it; a teacher's wishes go with it.
+export const resultAddress = (result) => address(writeResult(result, teacher));
+
+async function copyLink(button) {
+  const label = button.querySelector("span"), done = await copy(address(write(teacher)));
   follow();
   if (!done) { say("The browser does not let this page copy: the address of the page is the same link."); return; }
   label.textContent = "Copied";

@@ -3,6 +3,7 @@
 import { ask } from "./ask.js";
 import { element, on } from "./state.js";
 import { known, session, show, title } from "./session.js";
+import { bindShare } from "./share.js";
 
 const LISTED = 16;
 
@@ -26,8 +27,9 @@ export function bindRuns(root, chart) {
   });
   root.querySelector("#csv").addEventListener("click", saveTable);
   root.querySelector("#png").addEventListener("click", () => savePicture(chart));
+  bindShare(root.querySelector("#share"), () => (session.shown ? [session.shown.id] : []));
   const list = root.querySelector("#runs");
-  on("attached", (run) => { root.querySelector("#csv").disabled = !run; });
+  on("attached", (run) => { root.querySelector("#csv").disabled = root.querySelector("#share").disabled = !run; });
   for (const event of ["runs", "attached", "head"]) on(event, () => paintRuns(list));
   on("points", ({ run, fresh }) => { if (fresh.evals < run.evals.length) paintRuns(list); });
 }

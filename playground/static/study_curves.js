@@ -1,6 +1,7 @@
 // The curves of a study's arms: held-out loss by step, the mean over the seeds in a band from lowest to highest.
 
 import { plain } from "./labels.js";
+import { plotly } from "./plotly.js";
 import { minus } from "./study_words.js";
 
 const DASHES = ["solid", "7px,3px", "2px,3px", "9px,3px,2px,3px", "12px,5px"];
@@ -10,11 +11,6 @@ const LINE = 15, LEADER = 18; // px between two names; from the plot to them
 const FADED = 0.18; // opacity of the others while one arm is looked at
 const FEW = 5; // checks: of fewer nothing may be out of sight
 const EARLY = 0.12; // the share of the steps whose fall may leave the chart upwards: it would press the rest flat
-
-const plotly = () => new Promise((resolve) => { // another region loads it
-  const look = () => (window.Plotly ? resolve(window.Plotly) : setTimeout(look, 100));
-  look();
-});
 
 export class Curves {
   constructor(plot, layout, look) {

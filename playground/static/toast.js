@@ -25,6 +25,16 @@ export function say(words) {
   wait();
 }
 
+// Words, and a text to be copied by hand.
+export function hand(words, text) {
+  say(words);
+  const field = element("input");
+  Object.assign(field, { readOnly: true, value: text });
+  field.setAttribute("aria-label", words);
+  toast.append(field);
+  field.select();
+}
+
 function build() {
   const made = element("div", "toast");
   made.setAttribute("role", "status");
