@@ -9,7 +9,7 @@ from typing import Any
 from gpt import compare as comparison
 from gpt.changes import in_words
 from gpt.config import RunConfig
-from gpt.events import Changed, Eval, Forked, Sample
+from gpt.events import Changed, Eval, Event, Forked, Sample
 from gpt.options import ConfigError, Refusal, get, walk
 from gpt.presets import Preset, following
 from gpt.records import StoredRun, StoredStudy
@@ -21,6 +21,7 @@ from playground.asked import fields, visitor_of, whole
 from playground.rows import GONE, Answer, mine, preset_of, real, works
 
 MOST_COMPARED = 8
+MOST_SAMPLES = 120  # of a run, where several are compared
 COURSE = 40  # points of a course that is judged
 LATEST = 200  # newest runs among which the one before is looked for
 
@@ -47,9 +48,20 @@ def compare(store: RunStore, asked: Any) -> Answer:
     names = comparison.names(runs)
     described = [{"id": run.id, **asdict(outcome), "name": name, "colour": run.part, "tokens_per_second": outcome.speed}
                  for run, outcome, name in zip(runs, told, names)]
-    samples = [[[e.step, seq] for seq, e in store.events(run.id) if isinstance(e, Sample)] for run in runs]
+    samples = [written(store.events(run.id)) for run in runs]
     rows = comparison.differing([run.present for run in runs])
     return {"runs": described, "rows": [asdict(row) for row in rows], "cautions": comparison.comparable(runs), "samples": samples}
+
+
+def written(events: list[tuple[int, Event]]) -> list[list[Any]]:
+    """A run's samples as [step, seq, the validation loss known by then], the last among them; the text is asked for by its seq."""
+    found, loss = [], None
+    for seq, event in events:
+        if isinstance(event, Eval):
+            loss = real(event.loss)
+        elif isinstance(event, Sample):
+            found.append([event.step, seq, loss])
+    return found[:: -max(1, -(-len(found) // MOST_SAMPLES))][::-1]
 
 
 def card(store: RunStore, asked: Any) -> Answer:

@@ -299,3 +299,16 @@ def test_the_whole_table_and_a_sample_can_be_had(ask, store):
     assert len(ask.table({"visitor": ANN, "run": run})["csv"].splitlines()) > 100
     seq = next(n for n, event in store.events(run) if isinstance(event, Sample))
     assert ask.writing({"visitor": ANN, "run": run, "seq": seq})["text"] == "text" * 40
+
+
+def test_samples_beside_each_other_are_few_and_know_their_loss(ask, store):
+    from gpt.events import Eval, Sample
+    from playground.comparing import MOST_SAMPLES
+
+    runs = [trained(store, steps=20), trained(store, steps=20)]
+    told = [event for n in range(500) for event in (Eval(20 + n, 9 - n / 100, 1.0), Sample(20 + n, "O", "text"))]
+    store.append(runs[1], told)
+    some, many = ask.compare({"visitor": ANN, "runs": runs})["samples"]
+    assert len(many) <= MOST_SAMPLES and len(some) <= len(many)
+    assert many[-1][::2] == [519, 4.01] and all(loss == pytest.approx(9 - (step - 20) / 100, abs=1e-3) for step, _, loss in many[-9:])
+    assert ask.writing({"visitor": ANN, "run": runs[1], "seq": many[-1][1]})["text"] == "text"

@@ -3,7 +3,7 @@
 import { element, form, on, ready, recall, remember, value } from "./state.js";
 import { GOING, enter, known, session, start } from "./session.js";
 import { isDrawn } from "./selection.js";
-import { Average, paint, perStep, placeInWords, spanOf } from "./curves.js";
+import { Average, paint, perStep, placeInWords, readAt, spanOf } from "./curves.js";
 import { annotations } from "./labels.js";
 import { Others } from "./others.js";
 import { guestLines } from "./result_lines.js";
@@ -77,6 +77,7 @@ class Chart {
     on("runs", () => { if (this.naming() !== this.named) this.rebuild(); this.others.fetch(); });
     on("selection", () => { this.rebuild(); this.others.fetch(); });
     on("view", () => { this.zoomed = false; this.rebuild(); });
+    on("sample-step", (step) => this.crosshair.pin(() => this.placeOf(step)));
     on("point-at", (id) => this.crosshair.light(id));
     on("guests", () => this.rebuild());
     for (const event of ["checked", "step"]) on(event, () => { if (!this.run) this.rebuild(); });
@@ -109,6 +110,12 @@ class Chart {
     const tokens = Number(value("train.batch_size")) * Number(value("model.block_size")) || 1;
     const asked = { tokens_per_step: tokens, flops: 6 * tokens * (form.checked?.parameters || 1) };
     return perStep(this.view.unit, this.run?.head || asked);
+  }
+
+  // Where a step is on the horizontal axis; in seconds that is known of the shown run.
+  placeOf(step) {
+    if (step == null || this.view.unit !== "seconds") return step == null ? null : step * this.perStep;
+    return this.run ? readAt(this.run.steps, this.run.seconds, step) : null;
   }
 
   // All runs that are drawn, the shown one first.

@@ -19,7 +19,9 @@ export class Crosshair {
     this.card = element("div", "reading");
     this.layer.append(this.svg, this.card);
     this.glow = make("svg", { class: "glow", "aria-hidden": "true" });
-    box.append(this.glow, this.layer);
+    this.post = make("svg", { class: "post", "aria-hidden": "true" });
+    this.pinned = () => null;
+    box.append(this.glow, this.post, this.layer);
     this.listen();
   }
 
@@ -82,6 +84,7 @@ export class Crosshair {
   update() {
     if (this.x != null) this.go(this.x);
     if (this.lit) this.light(this.lit);
+    this.pin(this.pinned);
   }
 
   // All values at x, the lowest first.
@@ -134,6 +137,16 @@ export class Crosshair {
   spoken() {
     const told = this.read().slice(0, SPOKEN).map(({ name, value }) => `${name} ${value.toFixed(2)}`);
     return [this.about.heading(this.x), ...told].join(", ");
+  }
+
+  // A line where `place()` says, for what the page shows of there; none where it says null.
+  pin(place) {
+    const x = place(), { _size: size, xaxis } = this.axes || {}, left = x == null || !xaxis ? NaN : xaxis.d2p(x);
+    this.pinned = place;
+    if (!(left >= 0 && left <= size.w)) { this.post.replaceChildren(); return; }
+    const at = size.l + left;
+    this.post.replaceChildren(make("line", { x1: at, x2: at, y1: size.t, y2: size.t + size.h }),
+      make("path", { d: `M${at - 5} ${size.t - 7}h10l-5 7z` }));
   }
 
   // Draws one curve over the others, until told otherwise: the one that is pointed at elsewhere on the page.

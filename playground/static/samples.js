@@ -1,8 +1,10 @@
-// What the run wrote at each evaluation, newest to the right. Texts are fetched when they come into view.
+// What the run wrote at each evaluation, newest to the right; a slider leads along. Texts are fetched when they come into view.
 
-import { ask } from "./ask.js";
-import { element, on, show as number } from "./state.js";
-import { session, verdict } from "./session.js";
+import { element, emit, on, show as number } from "./state.js";
+import { still } from "./motion.js";
+import { sampleText } from "./sample_texts.js";
+import { verdict } from "./session.js";
+import { Timeline } from "./timeline.js";
 
 const NARROW = 480; // only this many cards are kept: the newest
 
@@ -11,7 +13,20 @@ export function mount(root) {
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); fetchText(target); }
   }, { root: strip, rootMargin: "0px 200px" });
-  const clear = () => { strip.replaceChildren(hint()); from.textContent = ""; };
+  const slider = element("div"), timeline = new Timeline(slider, (step, asked) => {
+    const here = strip.querySelector(`[data-step="${step}"]`);
+    for (const card of strip.querySelectorAll("[aria-current]")) card.removeAttribute("aria-current");
+    mark();
+    if (!asked || !here) return null;
+    if (!timeline.atEnd) here.setAttribute("aria-current", "step");
+    const card = here.getBoundingClientRect(), room = strip.getBoundingClientRect();
+    strip.scrollBy({ left: card.left + card.width / 2 - room.left - room.width / 2, behavior: still() ? "auto" : "smooth" });
+    return fetchText(here);
+  });
+  const mark = () => { if (document.body.dataset.view === "train") emit("sample-step", timeline.atEnd ? null : timeline.step); };
+  strip.before(slider);
+  on("view", mark);
+  const clear = () => { strip.replaceChildren(hint()); from.textContent = ""; timeline.set([]); };
   on("attached", clear);
   on("head", (run) => {
     const words = run.head.prompt.trim().slice(0, 24);
@@ -32,7 +47,8 @@ export function mount(root) {
       seen.observe(card);
     }
     while (strip.children.length > NARROW) strip.firstChild.remove();
-    if (atEnd) strip.scrollLeft = strip.scrollWidth;
+    if (atEnd && timeline.atEnd) strip.scrollLeft = strip.scrollWidth;
+    timeline.set([...strip.children].map((card) => Number(card.dataset.step)));
   });
   clear();
 }
@@ -47,8 +63,6 @@ function stamp(card, run) {
 }
 
 async function fetchText(card) {
-  const { run, seq } = card.dataset;
-  const answer = await ask("writing", { visitor: session.visitor, run, seq: Number(seq) });
-  if (!answer?.text && answer?.text !== "") return;
-  card.lastChild.replaceChildren(element("span", "given", answer.prompt), answer.text);
+  const answer = await sampleText(card.dataset.run, Number(card.dataset.seq));
+  if (answer) card.lastChild.replaceChildren(element("span", "given", answer.prompt), answer.text);
 }

@@ -1,12 +1,21 @@
-// Compared runs writing side by side, from the same words and seed: first what each wrote by itself, then on request.
+// Compared runs writing side by side: first what each wrote by itself, at the step of a slider over all of them, then from
+// the same words and seed on request.
 
-import { ask, write } from "./ask.js";
-import { element, on, ready, show, value } from "./state.js";
+import { write } from "./ask.js";
+import { element, emit, on, ready, show, value } from "./state.js";
 import { session } from "./session.js";
 import { look } from "./selection.js";
 import { swatch } from "./overlay.js";
+import { sampleText } from "./sample_texts.js";
 import { minus } from "./study_words.js";
+import { Timeline } from "./timeline.js";
 
+const RESTS_MS = 70; // the slider, before texts that are not there yet are asked for
+const UNLIKE = { // options under which samples differ for another reason than how well the models do
+  "sample.prompt": "prompts", "sample.length": "lengths", "sample.temperature": "temperatures", "sample.top_k": "choices of tokens",
+  "sample.top_p": "choices of tokens", "sample.seed": "seeds of the samples", "data.tokenizer": "tokenizers",
+  "data.dataset": "texts", "data.text": "texts",
+};
 const AT_ONCE = 4; // more would keep each other, and the training, waiting
 const BOLD = [0, 2]; // the temperature's range; the form's declaration has the last word
 
@@ -14,6 +23,7 @@ export class Together {
   constructor(root) {
     Object.assign(this, { root, runs: [], columns: new Map(), stopping: null });
     this.build();
+    on("view", () => this.mark());
     ready.then(() => { this.fill(); on("step", () => this.fill()); });
   }
 
@@ -32,9 +42,12 @@ export class Together {
     controls.append(this.button);
     this.about = element("p", "about", "");
     this.about.setAttribute("role", "status");
+    this.unlike = element("p", "about", "");
+    const slider = element("div");
+    this.timeline = new Timeline(slider, (step, asked) => this.at(step, asked));
     this.grid = element("div", "columns");
     this.grid.tabIndex = 0;
-    this.root.replaceChildren(head, controls, this.about, this.grid);
+    this.root.replaceChildren(head, slider, this.unlike, this.grid, controls, this.about);
     this.bold.addEventListener("input", () => this.tellBold());
     this.button.addEventListener("click", () => (this.stopping ? this.stop() : this.begin()));
     this.prompt.addEventListener("keydown", (event) => {
@@ -55,14 +68,16 @@ export class Together {
   }
 
   // Columns of runs that stay keep what is written in them.
-  show({ runs, samples }) {
+  show({ runs, samples, rows }) {
     this.runs = runs;
     const made = runs.map((run, i) => {
       const column = this.columns.get(run.id) || this.column(run);
       this.columns.set(run.id, column);
-      if (!column.asked) this.lastSample(column, run, samples[i] || []);
+      column.samples = samples[i];
       return column.box;
     });
+    const unlike = [...new Set(rows.map(({ path }) => UNLIKE[path]).filter(Boolean))];
+    this.unlike.textContent = unlike.length ? `Different ${unlike.join(", ")}: what they write differs for that, too.` : "";
     for (const [id, column] of this.columns) {
       if (runs.some((run) => run.id === id)) continue;
       column.abort?.abort();
@@ -70,6 +85,45 @@ export class Together {
     }
     this.grid.replaceChildren(...made);
     this.grid.style.setProperty("--columns", runs.length);
+    this.timeline.set(samples.flat().map(([step]) => step));
+    this.at(this.timeline.step, false);
+  }
+
+  // Shows what each run had written by `step`; on request also where something else stands by now.
+  async at(step, asked) {
+    const columns = this.runs.map(({ id }) => this.columns.get(id));
+    if (asked) {
+      this.stopping?.abort();
+      for (const column of columns) column.asked = false;
+    }
+    this.mark();
+    await Promise.all(columns.filter((column) => !column.asked).map((column) => this.sample(column, step)));
+    const { stops, at } = this.timeline, ahead = asked ? stops[at + 1] : undefined; // which is where it goes while it plays
+    for (const { box, samples } of ahead === undefined ? [] : columns) {
+      const next = sampleBy(samples, ahead);
+      if (next && this.timeline.step === step) sampleText(box.dataset.run, next[1]);
+    }
+  }
+
+  // Where on the curves that is.
+  mark() {
+    const { atEnd, step } = this.timeline;
+    if (document.body.dataset.view === "compare") emit("sample-step", atEnd || !this.runs.length ? null : step);
+  }
+
+  async sample(column, step) {
+    const sample = sampleBy(column.samples, step), [at, seq, loss] = sample || [];
+    const told = loss == null ? "" : ` · held out ${loss.toFixed(2)}`;
+    column.step.textContent = sample ? `step ${show(at)}${told}` : "";
+    if (sample && column.seq === seq) return;
+    column.seq = seq;
+    if (!sample) { column.pre.replaceChildren(element("span", "faint", "nothing yet")); return; }
+    await new Promise((resolve) => { setTimeout(resolve, RESTS_MS); });
+    if (column.seq !== seq || column.asked) return;
+    const answer = await sampleText(column.box.dataset.run, seq);
+    if (column.seq !== seq || column.asked) return;
+    if (answer) column.pre.replaceChildren(element("span", "given", answer.prompt), answer.text);
+    else column.seq = null; // once more with the next look
   }
 
   column(run) {
@@ -77,18 +131,7 @@ export class Together {
     head.append(swatch(look(run)), element("b", "", minus(run.name)), step);
     box.append(head, pre);
     box.dataset.run = run.id;
-    return { box, step, pre, asked: false };
-  }
-
-  async lastSample(column, run, samples) {
-    if (!samples.length) { column.pre.replaceChildren(element("span", "faint", "nothing yet")); return; }
-    const [step, seq] = samples.at(-1);
-    if (column.seq === seq) return;
-    column.seq = seq;
-    const answer = await ask("writing", { visitor: session.visitor, run: run.id, seq });
-    if (column.asked || answer?.text == null) return;
-    column.step.textContent = `after step ${show(step)}`;
-    column.pre.replaceChildren(element("span", "given", answer.prompt), answer.text);
+    return { box, step, pre, asked: false, seq: null, samples: [] };
   }
 
   asked() {
@@ -104,7 +147,7 @@ export class Together {
     this.button.textContent = "Stop";
     this.about.textContent = "";
     for (const column of waiting) {
-      column.asked = true;
+      Object.assign(column, { asked: true, seq: null });
       column.step.textContent = "waiting";
       column.pre.replaceChildren(element("span", "given", asked.prompt));
     }
@@ -129,11 +172,15 @@ export class Together {
     column.step.textContent = "writing …";
     const { refused } = await write({ ...asked, run: column.box.dataset.run }, (piece) => { text.data += piece; }, column.abort.signal);
     signal.removeEventListener("abort", end);
+    if (!column.asked) return; // the slider was moved since
     if (refused) column.pre.replaceChildren(element("span", "bad", refused));
     const drawn = `seed ${asked.seed} · boldness ${show(asked.temperature)}`;
     column.step.textContent = refused ? "not written" : signal.aborted ? "stopped" : drawn;
   }
 }
+
+// The newest of samples [[step, seq, loss], ...] by a step.
+const sampleBy = (samples, step) => samples.findLast(([at]) => at <= step);
 
 function labelled(root, words, control, classes = "") {
   const label = element("label", classes), name = element("span", "", words);
