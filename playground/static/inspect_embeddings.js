@@ -77,7 +77,8 @@ export class Embeddings {
     }
     Object.assign(this, { points: answer.points, fit: answer.fit, note: answer.note, lost: answer.lost });
     if (!same) this.chosen = null;
-    this.rebuild();
+    if (newest && this.scatter.holds(this.now.at)) this.paint(); // the points go on from where they are
+    else this.rebuild();
   }
 
   // The frame of the step that is looked at.

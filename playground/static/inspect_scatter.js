@@ -69,6 +69,12 @@ export class Scatter {
     return made;
   }
 
+  // Whether a frame lies within the picture.
+  holds(at) {
+    const inside = ([x, y]) => x >= 0 && x <= this.width && y >= 0 && y <= this.height;
+    return at.length === this.points.length && at.every((place) => inside(this.place(place)));
+  }
+
   // Moves the points to a frame's places.
   move({ at, share }) {
     if (!this.points.length) return;

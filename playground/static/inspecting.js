@@ -159,9 +159,10 @@ class Inspect {
     this.find(".in-index").hidden = none;
     if (!none) return;
     const waiting = run && GOING.includes(run.status);
+    const soon = run?.place ? `It waits to be trained: number ${run.place} in the queue.` : "Its first weights are on their way.";
     const words = !run ? "Nothing to look into yet. Train a model, or choose one of your runs: every guess, every head, at every step that was kept."
-      : this.why || (waiting ? "Its first weights are on their way." : "Looking …");
-    this.find(".in-empty p").textContent = waiting && this.why ? "Its first weights are on their way." : words;
+      : this.why || (waiting ? soon : "Looking …");
+    this.find(".in-empty p").textContent = waiting && this.why ? soon : words;
     this.find(".in-empty .start").hidden = Boolean(run);
     this.find(".weights-at").hidden = true;
     this.find(".state").textContent = "";
