@@ -79,7 +79,8 @@ def _checked(events: Sequence[Event], outcome: Outcome) -> dict[str, Any]:
     checks = checks[:: -max(1, -(-len(checks) // CHECKS))][::-1]  # the last is among them
     best = [outcome.best_step, _real(outcome.best)] if outcome.best is not None else None
     losses = _steps_between(_thousandths(e.loss) for e in checks)
-    return {"checks": {"step": _steps_between(e.step for e in checks), "loss": losses}, "best": best, "final": _real(outcome.final)}
+    steps = _steps_between(e.step for e in checks)
+    return {"checks": {"step": steps, "loss": losses}, "best": best, "final": _real(outcome.final)}
 
 
 def _sample(events: Sequence[Event]) -> dict[str, Any] | None:

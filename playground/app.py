@@ -26,7 +26,9 @@ from playground.api import add_endpoints
 from playground.bringing import MOST_BYTES, TOO_LARGE, bring_for, take_for
 from playground.direct import binary, direct, received, streamed
 from playground.page import Page
-from playground.panels import card, code, health, inspecting, masthead, model, result, runs_table, settings, studies, training, writing
+from playground.panels import (
+    card, code, health, inspecting, masthead, model, result, runs_table, settings, studies, training, writing,
+)
 from playground.panels.island import ROUTE
 from playground.questions import questions
 from playground.scheduler import Scheduler

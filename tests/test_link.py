@@ -1,4 +1,4 @@
-"""A result link: everything it shows is in it, and it stays short. tests/browser/test_result_links.py reads it as the page does."""
+"""A result link: everything it shows is in it, and it stays short. How the page reads it: tests/browser/test_result_links.py."""
 
 import base64
 import json
@@ -70,7 +70,8 @@ def test_a_link_holds_what_came_of_a_run(store):
 def test_a_loss_that_is_no_number_is_a_gap(store):
     run = create(store, {"train.steps": 5})
     losses = [3.0, math.nan, math.inf, 1e9, 2.5]
-    store.append(run, [STARTED, *(Step(n + 1, loss, 0.1) for n, loss in enumerate(losses)), Eval(5, math.nan, 1.0), Diverged(5, "no")])
+    steps = [Step(n + 1, loss, 0.1) for n, loss in enumerate(losses)]
+    store.append(run, [STARTED, *steps, Eval(5, math.nan, 1.0), Diverged(5, "no")])
     [about] = told(store, run)
     assert about["curve"]["loss"] == [3000, None, None, None, -500]
     assert about["checks"]["loss"] == [None] and about["best"] is None and about["final"] is None
@@ -85,8 +86,9 @@ def test_ones_own_text_does_not_travel(store):
 def test_links_are_short_and_those_that_would_not_be_are_refused(store):
     runs, noise = [], [math.sin(99 * n) for n in range(10_001)]
     for seed in range(5):
-        run = create(store, {"train.seed": seed, "train.steps": 10_000, "model.mlp": True, "train.lr": 3e-4, "model.n_embd": 96})
-        store.append(run, [STARTED, *(Eval(n, 2 + noise[n], 1.0) for n in range(0, 10_001, 100)), Sample(10_000, "O ", "word and " * 60)])
+        run = create(store, {"train.seed": seed, "train.steps": 10_000, "model.mlp": True, "train.lr": 3e-4})
+        checks = [Eval(n, 2 + noise[n], 1.0) for n in range(0, 10_001, 100)]
+        store.append(run, [STARTED, *checks, Sample(10_000, "O ", "word and " * 60)])
         store.append(run, [Step(n, 2 + noise[n], 0.1) for n in range(1, 10_001)])
         runs.append(run)
     stored = [store.run(run) for run in runs]
@@ -96,8 +98,10 @@ def test_links_are_short_and_those_that_would_not_be_are_refused(store):
             link.fragment(store, some)
     with pytest.raises(Refusal, match="not begun"):
         link.fragment(store, [store.run(create(store))])
-    longs = [create(store, {"sample.prompt": "".join(map(chr, Random(seed).choices(range(0x4E00, 0x9000), k=2000)))}) for seed in (1, 2)]
-    for long in longs:
-        store.append(long, [STARTED])
+    longs = []
+    for seed in (1, 2):
+        prompt = "".join(map(chr, Random(seed).choices(range(0x4E00, 0x9000), k=2000)))
+        longs.append(create(store, {"sample.prompt": prompt}))
+        store.append(longs[-1], [STARTED])
     with pytest.raises(Refusal, match="shorter prompt"):
         link.fragment(store, [store.run(long) for long in longs])

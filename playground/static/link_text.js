@@ -7,13 +7,14 @@ const NAMED = 40; // letters of what is repeated to people
 const TEACHER = ["lock", "hide", "ask"];
 const SWITCH = { on: true, true: true, 1: true, yes: true, off: false, false: false, 0: false, no: false };
 
-// {preset, changes, result, lock, hide, ask, locked, hidden, wrong, says}: `result` is read by result_text.js; `lock`, `hide` and `ask` as written, `locked` the paths
-// and `hidden` the groups they stand for, `wrong` sentences on what is left out, `says` whether it is about settings at all.
+// {preset, changes, result, lock, hide, ask, locked, hidden, wrong, says}: `result` is for result_text.js; `lock`, `hide` and
+// `ask` as written, `locked` the paths and `hidden` the groups they stand for, `wrong` sentences on what is left out, `says`
+// whether it is about settings at all.
 export function read(text, everything = true) {
   const link = { preset: null, changes: {}, result: "", lock: "", hide: "", ask: "", locked: [], hidden: [], wrong: [], says: false };
   for (const [key, written] of new URLSearchParams(text)) {
     if (key === "preset") readPreset(link, written);
-    else if (key === "result" || TEACHER.includes(key)) link[key] = written;
+    else if (TEACHER.includes(key) || (key === "result" && everything)) link[key] = written; // too long for a server's log
     else if (Object.hasOwn(form.options, key)) readOption(link, key, written);
     else if (everything || key.includes(".")) link.wrong.push(`There is no option ${short(key)}.`);
   }

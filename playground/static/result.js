@@ -18,13 +18,18 @@ const there = new Promise((resolve) => { arrive = resolve; });
 
 export function mount(root, { props }) { arrive(new Result(root.querySelector("dialog"), props)); }
 
+let asked = 0; // an address may change while the one before is read
+
 // Shows what `link` says; `about` has `load(settings)`, for they are to go into the form, and `closed()`.
 export async function openResult(link, about) {
-  const [result, found] = await Promise.all([there, readResult(link.result)]);
-  result.open(link, found, about);
+  const mine = ++asked, [result, found] = await Promise.all([there, readResult(link.result)]);
+  if (mine === asked) result.open(link, found, about);
 }
 
-export async function closeResult() { (await there).dismiss(); }
+export async function closeResult() {
+  asked += 1;
+  (await there).dismiss();
+}
 
 class Result {
   constructor(dialog, props) {
@@ -32,7 +37,8 @@ class Result {
     this.find = (selector) => dialog.querySelector(selector);
     this.chart = new ResultChart(this.find(".chart"), props);
     for (const button of [this.find(".close"), this.find("#result-close")]) button.addEventListener("click", () => this.close());
-    dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.close(); }); // Escape
+    dialog.addEventListener("click", ({ target }) => { if (target === dialog) this.close(); }); // beside it
+    dialog.addEventListener("close", () => { if (!dialog.open) this.close(); }); // also by Escape
     this.find("#result-load").addEventListener("click", () => this.load(this.runs[0]));
     this.find("#result-over").addEventListener("click", () => this.layOver());
     on("guests", paintGuests);

@@ -41,8 +41,11 @@ async function unpacked(text) {
   if (text.length > LONGEST) refuse(`This link is longer than any this page makes. ${ASK}`);
   const [, version, code] = text.match(/^(\d{1,6})\.([\w-]+)$/) || refuse(CUT);
   if (version !== VERSION) refuse(NEWER(version));
-  if (!window.DecompressionStream) refuse(OLD);
-  return inflated(bytesOf(code));
+  return inflated(bytesOf(code), unpacker());
+}
+
+function unpacker() {
+  try { return new DecompressionStream("deflate-raw"); } catch { return refuse(OLD); } // it has none, or not of this kind
 }
 
 function bytesOf(code) {
@@ -52,8 +55,8 @@ function bytesOf(code) {
 }
 
 // As little as may unpack to a great deal: it is read piece by piece, and no further than what a result can have.
-async function inflated(bytes) {
-  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader(), pieces = [];
+async function inflated(bytes, unpacking) {
+  const reader = new Blob([bytes]).stream().pipeThrough(unpacking).getReader(), pieces = [];
   let size = 0;
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) {

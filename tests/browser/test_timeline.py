@@ -98,7 +98,8 @@ def test_it_plays_to_the_end_and_asks_for_each_text_once(visit, store):
     asked: list[str] = []
     page, runs = compared(visit, store, tuple(range(0, 60, 10)), (0, 55), prompts=("\n", "Once"))
     page.on("request", lambda request: asked.append(request.post_data) if request.url.endswith("/writing") else None)
-    assert page.locator("#differences .about:visible").all_inner_texts() == ["Different prompts: what they write differs for that, too."]
+    said = page.locator("#differences .about:visible").all_inner_texts()
+    assert said == ["Different prompts: what they write differs for that, too."]
     page.click("#differences .play")
     wait(page, runs[1], 0)
     assert page.locator("#differences .play").get_attribute("aria-label") == "Pause"
