@@ -156,8 +156,7 @@ def evaluate(arguments: Namespace, changes: Changes) -> int:
     batches = list(run.data.whole_split(run.cfg.model.block_size))
     loss = evaluate(run.model, batches)
     tokens = sum(y.numel() for _, y in batches)
-    characters = len(run.data.tokenizer.decode(run.data.val.tolist()))
-    bits = loss * run.data.val.numel() / characters / math.log(2)
+    bits = loss / run.data.characters / math.log(2)
     print(f"loss {loss:.4f} nats a token\nbits per character {bits:.4f}\nperplexity {math.exp(loss):.3f}\n"
           f"over {tokens:,} tokens, the whole validation text, after {run.state.step:,} steps")
     return 0

@@ -218,8 +218,12 @@ class DataConfig:
     tokenizer: str = choice("char", {
         "char": ("characters", "One token for each different character of the text."),
         "byte": ("bytes", "One token for each UTF-8 byte: 256, whatever the text."),
-    }, label="Cut into", term="tokenizer", group="Data", short="tokens",
-        help="What the model reads and writes one at a time.")
+        "bpe": ("word pieces", "Bytes, and the commonest pairs of tokens merged into one, again and again: byte-pair encoding."),
+    }, label="Cut into", term="tokenizer", group="Data", short="tokens", source="Gage 1994, Sennrich et al. 2016",
+        help="What the model reads and writes one at a time. Losses of different tokens compare in bits a character.")
+    vocab_size: int = number(512, 257, 8192, log=True, label="Different tokens", term="vocab_size", group="Data",
+        short="vocabulary", when={"tokenizer": ("bpe",)}, source="Sennrich et al. 2016",
+        help="256 are the bytes, the others are merges learnt from the training part. More of them are longer, and rarer.")
     val_fraction: float = number(0.1, 0.01, 0.5, label="Held out for validation", term="val_fraction", group="Data",
         short="held out", help="This share, from the end of the text, is never trained on.")
 
@@ -364,15 +368,17 @@ class RunConfig:
         weights = m.n_layer * (4 * m.n_embd**2 + 3 * m.n_embd * m.mlp_dim * m.mlp) + 2 * vocab_size * m.n_embd
         return 4 * (tokens * activations + 4 * weights)
 
-    def problems(self, vocab_size: int = 256) -> list[str]:
+    def problems(self, vocab_size: int | None = None) -> list[str]:
         """Everything that cannot work, in words. A text of more than 256 different characters needs more memory."""
+        pieces = self.data.tokenizer == "bpe"
+        vocab_size = vocab_size or (self.data.vocab_size if pieces else 256)
         wrong = [p for section in (self.model, self.data, self.train, self.sample) for p in section.problems()]
         if self.train.device == "cuda" and self.train.replay and self.model.drops:
             wrong.append("replay = on would drop the same values at every step: use replay = off, or no dropout.")
         if not wrong and (needed := self.memory_bytes(vocab_size)) > memory_limit():
             wrong.append(f"This would need about {needed / 2**30:.1f} GiB of memory and the limit is "
                          f"{memory_limit() / 2**30:g}: lower batch_size, block_size, n_layer or n_embd"
-                         + (", or use tokenizer = byte." if vocab_size > 256 else "."))
+                         + (", or vocab_size." if pieces else ", or use tokenizer = byte." if vocab_size > 256 else "."))
         return wrong
 
 

@@ -180,6 +180,7 @@ class Dataset:
     fingerprint: str  # SHA-256 of the text
     unigram: float  # entropy of the tokens' frequencies: the best loss without any context
     bigram: float  # entropy of a token given the one before: the best loss of a V x V table
+    characters: float = 1.0  # a token of the validation part holds, on average
 
     def batch(self, step: int, seed: int, batch_size: int, block_size: int) -> tuple[Tensor, Tensor]:
         """Random windows of the training part: x and y, both (B, T) int64; y is x one token later.
@@ -221,7 +222,7 @@ def load(cfg: DataConfig, block_size: int) -> Dataset:
     """The text of `cfg` as tokens. Raises TextError if it cannot be had or a part is shorter than one context."""
     text = read_text(cfg)
     with _encoding:
-        data = _split(text, cfg.tokenizer, cfg.val_fraction)
+        data = _split(text, cfg.tokenizer, cfg.vocab_size, cfg.val_fraction)
     shorter, needed = min(len(data.train), len(data.val)), block_size + 1
     if shorter < needed:
         share = min(cfg.val_fraction, 1 - cfg.val_fraction)
@@ -232,24 +233,24 @@ def load(cfg: DataConfig, block_size: int) -> Dataset:
     return data
 
 
-@lru_cache(maxsize=4)
-def _split(text: str, kind: str, val_fraction: float) -> Dataset:
-    """`text` as tokens, the last `val_fraction` of them for validation."""
-    tokenizer, tokens = _encode(text, kind)
-    cut = int(len(tokens) * (1 - val_fraction))
-    train, val = tokens[:cut], tokens[cut:]
-    return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size))
+@lru_cache(maxsize=8)  # many runs share a text, and a study its ways to cut it
+def _split(text: str, kind: str, vocab_size: int, val_fraction: float) -> Dataset:
+    """`text` as tokens, the last `val_fraction` of its characters for validation: the same ones however it is cut."""
+    cut = int(len(text) * (1 - val_fraction))
+    tokenizer = build(kind, text, cut, vocab_size)
+    train = _tensor(tokenizer.encode(text[:cut]))
+    val = _tensor(tokenizer.encode(text[cut:]))
+    characters = len(text[cut:]) / max(1, len(val))
+    return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size), characters)
 
 
 _encoding = threading.Lock()  # several that want the same long text at once wait for one of them to encode it
 
 
-@lru_cache(maxsize=4)  # many runs share a text
-def _encode(text: str, kind: str) -> tuple[Tokenizer, Tensor]:
-    """The tokenizer of `text` and its tokens (N,)."""
-    tokenizer = build(kind, text)
+def _tensor(ids: list[int]) -> Tensor:
+    """Token numbers (N,) int64."""
     # By way of an array: torch.tensor() of a long list takes five times as long and stops all other threads.
-    return tokenizer, torch.frombuffer(array("q", tokenizer.encode(text)), dtype=torch.int64)
+    return torch.frombuffer(array("q", ids), dtype=torch.int64) if ids else torch.zeros(0, dtype=torch.int64)
 
 
 def entropies(tokens: Tensor, vocab_size: int) -> tuple[float, float]:

@@ -5,7 +5,6 @@ import json
 
 from torch import Tensor
 
-from gpt import tokenizers
 from gpt.config import ModelConfig
 from gpt.data import SHAKESPEARE_SHA256, load, read_text
 from gpt.estimate import floating_point_operations
@@ -86,27 +85,25 @@ def preset_of(uploaded: Uploaded) -> Preset:
 
 def text_is_here(uploaded: Uploaded) -> bool:
     """Whether the text it was trained on is on this machine, or is one that can be downloaded."""
-    return uploaded.fingerprint in (SHAKESPEARE_SHA256, _present(uploaded)[1])
+    return uploaded.fingerprint in (SHAKESPEARE_SHA256, _present(uploaded))
 
 
 def check_tokenizer(uploaded: Uploaded) -> None:
     """Raises Refusal if the file's tokenizer is not the one of its text, where that is here: training would mix them up."""
-    text, fingerprint = _present(uploaded)
-    if fingerprint == uploaded.fingerprint:
-        own = tokenizers.build(uploaded.config.data.tokenizer, text)
+    if _present(uploaded) == uploaded.fingerprint:
+        own = load(uploaded.config.data, uploaded.config.model.block_size).tokenizer
         if own.to_json() != uploaded.tokenizer.to_json():
             raise Refusal(f"The file's tokenizer is not the one of the text that it names. {AGAIN}")
 
 
-def _present(uploaded: Uploaded) -> tuple[str, str]:
-    """The text that the file's options name, as it is on this machine, and its SHA-256; ("", "") without one."""
+def _present(uploaded: Uploaded) -> str:
+    """The SHA-256 of the text that the file's options name, as it is on this machine; "" without one."""
     if uploaded.config.data.dataset == "tinyshakespeare":  # asked for, it would be downloaded
-        return "", ""
+        return ""
     try:
-        text = read_text(uploaded.config.data)
+        return hashlib.sha256(read_text(uploaded.config.data).encode()).hexdigest()
     except TextError:
-        return "", ""
-    return text, hashlib.sha256(text.encode()).hexdigest()
+        return ""
 
 
 def words(uploaded: Uploaded, id: str) -> str:

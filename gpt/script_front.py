@@ -19,8 +19,9 @@ from gpt.script_syntax import names
 from gpt.tokenizers import TextError
 
 IMPORTS = {  # by what they are for
-    "import hashlib": "hashlib", "import math": "math", "import sys": "sys",
-    "from collections import defaultdict": "defaultdict", "import torch": "torch", "import torch.nn.functional as F": "F",
+    "import hashlib": "hashlib", "import math": "math", "import re": "re", "import sys": "sys",
+    "from collections import Counter": "Counter", "from collections import defaultdict": "defaultdict",
+    "from heapq import heapify, heappop, heappush": "heappush", "import torch": "torch", "import torch.nn.functional as F": "F",
     "from torch import Tensor, nn": "nn", "from torch.optim import Optimizer": "Optimizer",
 }
 LETTERS = {"B": "batch", "T": "tokens", "H": "heads", "K": "heads of keys and values", "D": "dimensions a head",
@@ -92,6 +93,9 @@ def size_of(config: RunConfig, characters: int) -> str:
     """The number of parameters, in words."""
     if config.data.tokenizer == "byte":
         return f"{count_parameters(config.model, 256)['total']:,} parameters, with bytes for tokens"
+    if config.data.tokenizer == "bpe":
+        size = config.data.vocab_size
+        return f"{count_parameters(config.model, size)['total']:,} parameters with all of its {size:,} tokens"
     if not characters:
         return "its size depends on the text"
     return f"{count_parameters(config.model, characters)['total']:,} parameters with the {characters} characters of its text"
@@ -110,7 +114,8 @@ def imports_of(code: str) -> str:
     """The imports that `code` needs, PyTorch's after the standard library's."""
     used = names(ast.parse(code)) | {"torch"}
     needed = [line for line, name in IMPORTS.items() if name in used]
-    return "\n".join(needed).replace("\nimport torch\n", "\n\nimport torch\n") + "\n"
+    lines = "\n".join(needed).replace("\nimport torch\n", "\n\nimport torch\n") + "\n"
+    return lines.replace("import Counter\nfrom collections import ", "import Counter, ")
 
 
 def constants_of(config: RunConfig, constants: dict[str, ast.expr], code: str) -> Iterator[str]:

@@ -10,8 +10,8 @@ from gpt.script_fold import Rules
 
 # Functions that are written out where they are called: as an expression, or as statements.
 INLINED = {"dropout", "gelu", "relu2", "fused_attention", "moved", "products", "learning_rate", "seed_for", "summed_loss",
-           "encode", "decode"}
-SPLICED = {"build", "_split", "_encode", "build_tokenizer", "make_optimizers", "train_step", "init_linear", "next_token",
+           "encode", "decode", "utf8"}
+SPLICED = {"build", "_split", "build_tokenizer", "make_optimizers", "train_step", "init_linear", "next_token",
            "batch", "eval_batches"}
 
 # Functions that are written out in others, which are to run under the same decorators.
@@ -19,7 +19,7 @@ DECORATED = {"evaluate": "summed_loss"}
 
 # Classes of which a script has one object, by module: as functions and variables, some by another name.
 OBJECTS = {
-    "gpt.tokenizers": {"CharTokenizer": {"tokens": "vocabulary"}, "ByteTokenizer": {"tokens": "vocabulary"}},
+    "gpt.tokenizers": {f"{kind}Tokenizer": {"tokens": "vocabulary"} for kind in ("Char", "Byte", "Bpe")},
     "gpt.data": {"Dataset": {}},
 }
 PASSED_ON = "look"  # a record that every layer is given: handed on as its parts
@@ -64,7 +64,7 @@ PLAIN: Rules = [
     # one device, which has the whole text
     ("x.to(device)", "x"), ("y.to(device)", "y"), ("x.pin_memory().to(device, non_blocking=True) if _c else x", "x"),
     ("next(_m.parameters()).device", "device"),
-    ("torch.frombuffer(array('q', _x), dtype=torch.int64)", "torch.tensor(_x, device=device)"),
+    ("_tensor(_x)", "torch.tensor(_x, device=device)"),
     # no cache: all of the context is fed
     ("q.shape[2] > 1", "True"), ("_s > _s > 1", "False"), ("T, S = scores.shape[-2:]", "T = scores.shape[-1]"),
     ("hide_future(T, S, _w, _d)", "hide_future(T, T, _w, _d)"),
@@ -78,8 +78,8 @@ PLAIN: Rules = [
     ("return torch.Generator().manual_seed(int.from_bytes(_h.digest()[:8], 'little') >> 1)",
      "digest = _h.digest()\nreturn torch.Generator().manual_seed(int.from_bytes(digest[:8], 'little') >> 1)"),
     # one text and one run, from its beginning, that goes well
-    ("tokenizer_of(_k, _t)", "build_tokenizer(_t)"),
-    ("return Dataset(tokenizer, train, val, _sha256(_t), *entropies(train, _v))", ""),
+    ("tokenizer_of(_k, _t, _n, _v)", "build_tokenizer(_t, _n, _v)"),
+    ("return Dataset(tokenizer, train, val, _sha256(_t), *entropies(train, _v), _c)", ""), ("characters = _x / _y", ""),
     ("state.model", "model"), ("state.step", "step"), ("state.version += 1", ""), ("loss.detach()", "loss"),
     ("math.isfinite(loss.item())", "True"), ("step < 0", "False"), ("min(1.0, done)", "done"),
     ("if not model.training:\n    _body", "_body"), ("if model.training:\n    model.eval()", ""),
@@ -203,7 +203,7 @@ def generate(context: list[int]):
 # The text
 device = DEVICE
 text = open(sys.argv[1] if len(sys.argv) > 1 else "input.txt", encoding="utf-8-sig").read()
-data = _split(text, cfg.data.tokenizer, cfg.data.val_fraction)
+data = _split(text, cfg.data.tokenizer, cfg.data.vocab_size, cfg.data.val_fraction)
 
 # Windows spread evenly over the validation part
 checks = data.eval_batches(cfg.train.eval_tokens, cfg.model.block_size)

@@ -16,8 +16,8 @@ from gpt.script_syntax import (assign, attribute, code, copied, docstring, expre
                                read, single)
 
 # module -> the section of the config that its functions call cfg; in the order in which a script has them
-MODULES = {"gpt.seeding": None, "gpt.model": "model", "gpt.tokenizers": None, "gpt.data": "data", "gpt.schedules": "train",
-           "gpt.optim": "train", "gpt.train": "train", "gpt.generate": "sample"}
+MODULES = {"gpt.seeding": None, "gpt.model": "model", "gpt.bpe": None, "gpt.tokenizers": None, "gpt.data": "data",
+           "gpt.schedules": "train", "gpt.optim": "train", "gpt.train": "train", "gpt.generate": "sample"}
 DEFINITIONS = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 READABLE = {"Tensor", "int", "float", "str", "bool", "object", "list", "tuple", "dict", "nn", "torch"}  # in annotations
 

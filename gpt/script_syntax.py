@@ -170,15 +170,20 @@ class Substitute(ast.NodeTransformer):
         return wanted
 
     def visit(self, node: ast.AST) -> Any:
-        taken: set[str] = set()
         if isinstance(node, COMPREHENSIONS):
-            taken = {name for one in node.generators for name in names(one.target, ast.Store)}
-            node.generators[0].iter = Substitute(self.known).visit(node.generators[0].iter)  # outside of its scope
-        elif isinstance(node, ast.Lambda):
-            taken = {argument.arg for argument in node.args.args}
-        if taken & self.known.keys():
-            return Substitute({name: v for name, v in self.known.items() if name not in taken}).generic_visit(node)
+            first = node.generators[0]
+            outside = Substitute(self.known).visit(first.iter)  # of its scope
+            first.iter = ast.Constant(None)  # not to be visited twice
+            node = self.without({name for one in node.generators for name in names(one.target, ast.Store)}, node)
+            first.iter = outside
+            return node
+        if isinstance(node, ast.Lambda):
+            return self.without({argument.arg for argument in node.args.args}, node)
         return super().visit(node)
+
+    def without(self, taken: set[str], node: ast.AST) -> Any:
+        """What is in a node that has its own meaning for some names."""
+        return Substitute({name: v for name, v in self.known.items() if name not in taken}).generic_visit(node)
 
 
 def substitute(node: Any, known: Found) -> Any:

@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from gpt.bpe import WORD
 from gpt.config import ModelConfig, RunConfig, SampleConfig
 from gpt.model import EPS, POSITIONS
 from gpt.options import ConfigError, Refusal, has_effect, options
-from gpt.tokenizers import CharTokenizer, Tokenizer
+from gpt.tokenizers import BpeTokenizer, CharTokenizer, Tokenizer
 
 # The options that a shape can hold, besides sizes, dropout and starting weights. Where ours has no bias and theirs has, it
 # is zero; where ours has no positions, or those of sines, they are the table.
@@ -178,10 +179,14 @@ def tokenizer_json(tokenizer: Tokenizer) -> dict[str, Any]:
         # A character that is not known is an error, since the token for such is not there either.
         return {**common, "pre_tokenizer": split, "decoder": {"type": "Fuse"},
                 "model": {"type": "WordLevel", "vocab": tokenizer.index, "unk_token": "<unk>"}}
-    written = {letter: byte for byte, letter in enumerate(letters_of_bytes())}
+    letters = letters_of_bytes()
+    written = ["".join(letters[byte] for byte in token) for token in tokenizer.tokens]
+    merges = [[written[first], written[second]] for first, second in tokenizer.made] if isinstance(tokenizer, BpeTokenizer) else []
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
-    return {**common, "pre_tokenizer": level, "decoder": level, "model": {
-        "type": "BPE", "vocab": written, "merges": [], "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
+    words = {"type": "Split", "pattern": {"Regex": WORD}, "behavior": "Isolated", "invert": False}
+    before = {"type": "Sequence", "pretokenizers": [words, level]} if merges else level
+    return {**common, "pre_tokenizer": before, "decoder": level, "model": {
+        "type": "BPE", "vocab": {token: i for i, token in enumerate(written)}, "merges": merges, "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
         "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False}}
 
 

@@ -25,7 +25,7 @@ from gpt.model import ARCHITECTURES
 from gpt.options import ConfigError, Refusal, quoted, replace, shorten, values
 from gpt.records import StoredRun
 from gpt.run import Checkpoint, encode_prompt
-from gpt.tokenizers import MAX_CHARACTERS, TOKENIZERS, Tokenizer, from_json
+from gpt.tokenizers import TOKENIZERS, Tokenizer, from_json, unsound
 
 VERSION = 1
 MOST_BYTES = 64_000_000
@@ -179,13 +179,8 @@ def tokenizer_of(record: Any, kind: str) -> Tokenizer:
     """The tokenizer that JSON from outside describes, which must be of this kind. Raises Refusal."""
     if not isinstance(record, dict) or kind not in TOKENIZERS or record.get("kind") != kind:
         raise Refusal(f"The file's tokenizer is not the one of its options, {kind}. {AGAIN}")
-    characters = record.get("characters") if kind == "char" else ""
-    if record.keys() != ({"kind", "characters"} if kind == "char" else {"kind"}) or not isinstance(characters, str):
-        raise Refusal(f"The file's tokenizer does not hold what one of {kind} holds. {AGAIN}")
-    if kind == "char" and not 1 <= len(characters) <= MAX_CHARACTERS:
-        raise Refusal(f"The file's tokenizer has {len(characters):,} characters, and may have 1 to {MAX_CHARACTERS:,}. {AGAIN}")
-    if "".join(sorted(set(characters))) != characters or re.search("[\ud800-\udfff]", characters):
-        raise Refusal(f"The file's tokenizer is not a list of different whole characters in their order. {AGAIN}")
+    if wrong := unsound(record, kind):
+        raise Refusal(f"The file's tokenizer {wrong}. {AGAIN}")
     return from_json(record)
 
 

@@ -173,7 +173,8 @@ def reading(config: RunConfig) -> Answer:
     from gpt.tokenizers import TextError
 
     if config.data.dataset == "tinyshakespeare" and not (home() / "texts" / "tinyshakespeare.txt").exists():
-        return {"references": [], "vocab_size": 256 if config.data.tokenizer == "byte" else VOCAB, "unreadable": ""}
+        return {"references": [], "vocab_size": {"char": VOCAB, "byte": 256}.get(config.data.tokenizer, config.data.vocab_size),
+                "unreadable": ""}
     text = load_text(config.data, config.model.block_size)
     try:
         unreadable, _ = "", encode_prompt(text.tokenizer, config.sample.prompt)

@@ -26,7 +26,6 @@ T = 16
 def home(tmp_path, monkeypatch):
     """An empty folder for texts, and nothing remembered from other tests."""
     monkeypatch.setenv("GPT_PLAYGROUND_HOME", str(tmp_path))
-    data._encode.cache_clear()
     data._split.cache_clear()
     return tmp_path
 

@@ -50,6 +50,8 @@ ROWS: list[dict[str, Any]] = [
     {"model.attention": "none", "model.mlp": False, "train.precision": "bfloat16", "sample.prompt": "the"},
     {"model.attention": "none", "train.precision": "bfloat16", "train.device": "cpu", "model.norm": "rms",
      "data.tokenizer": "byte"},
+    {"data.tokenizer": "bpe", "data.vocab_size": 300, "sample.prompt": "the cat"},
+    {"data.tokenizer": "bpe", "data.vocab_size": 280, "train.optimizer": "muon", "train.device": "cpu"},
 ]
 
 

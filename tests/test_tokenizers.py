@@ -6,9 +6,15 @@ import pytest
 
 from gpt.config import DataConfig
 from gpt.options import options
-from gpt.tokenizers import MAX_CHARACTERS, TOKENIZERS, TextError, build, from_json, stream
+from gpt.tokenizers import MAX_CHARACTERS, TOKENIZERS, TextError, Tokenizer, from_json, stream
+from gpt.tokenizers import build as build_any
 
 TEXT = "First Citizen:\nWe are naïve, 'tis €5, 日本語, \U0001f3ad!\n"
+
+
+def build(kind: str, text: str) -> Tokenizer:
+    """All of the text is seen."""
+    return build_any(kind, text, len(text), 300)
 
 
 def test_every_choice_is_built():
@@ -31,7 +37,8 @@ def test_streamed_pieces_join_to_the_text(kind):
     tokenizer = build(kind, TEXT)
     pieces = list(stream(tokenizer, tokenizer.encode(TEXT)))
     assert "".join(pieces) == TEXT and all(pieces)
-    assert len(pieces) == len(TEXT)  # a character each: neither split nor held back longer than needed
+    if kind != "bpe":
+        assert len(pieces) == len(TEXT)  # a character each: neither split nor held back longer than needed
 
 
 def test_characters_are_in_the_order_of_their_code_points():

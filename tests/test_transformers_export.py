@@ -17,9 +17,9 @@ from gpt.config import ModelConfig, RunConfig, SampleConfig
 from gpt.generate import generate
 from gpt.options import Refusal, options
 from gpt.presets import list_presets, load
-from gpt.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+from gpt.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer, build
 from gpt.transformers_export import files, letters_of_bytes, shape_of, write
-from support import each_other_value, moved, tokens
+from support import each_other_value, moved, small_text, tokens
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "\n\n\t  “Öl”, said he: it's 3.50 € , don't !\r\nZ̈ 猫 🐈‍⬛ \u3000\u200b <unk> </s> ▁Ġ##a\x00\x7f"
@@ -39,7 +39,9 @@ KINDS = {
     "llama with all biases": replace(LLAMA, bias=True, qkv_bias=True, expansion=2.7), "llama of one head": replace(LLAMA, attention="single"),
     "llama of GELU": replace(LLAMA, activation="geglu"),
 }
-SIZES = {"gpt2": CharTokenizer.build("abcdefgh"), "llama": CharTokenizer.build("".join(map(chr, range(97, 110))))}
+SIZES = {"gpt2": CharTokenizer("abcdefgh"), "llama": CharTokenizer("".join(map(chr, range(97, 110))))}
+
+PIECES = build("bpe", 9 * TEXT + small_text(words=500) + "\n\n   it's 1234567 naïve\n" * 9, 10_000, 400)
 
 
 def exported(folder: Path, cfg: ModelConfig, tokenizer: Tokenizer, seed: int = 1, sample: SampleConfig = SampleConfig()) -> Any:
@@ -105,7 +107,7 @@ def their_tokenizer(folder: Path, cfg: ModelConfig, ours: Tokenizer) -> Any:
 
 
 @pytest.mark.parametrize("cfg", [GPT2, LLAMA], ids=["gpt2", "llama"])
-@pytest.mark.parametrize("ours", [CharTokenizer.build(TEXT), ByteTokenizer()], ids=["char", "byte"])
+@pytest.mark.parametrize("ours", [build("char", TEXT, 0, 0), ByteTokenizer(), PIECES], ids=["char", "byte", "bpe"])
 def test_texts_become_the_same_tokens_and_come_back(ours, cfg, tmp_path):
     theirs, chance = their_tokenizer(tmp_path, cfg, ours), random.Random(1)
     assert len(theirs) == ours.vocab_size

@@ -144,11 +144,20 @@ def test_every_part_of_the_model_comes_back(store):
         assert "".join(sampler(found).sample(config.sample)) == wanted, model
 
 
-@pytest.mark.parametrize("kind", ["char", "byte"])
-def test_both_tokenizers_come_back(store, kind):
-    found = read(packed(store, trained(store, data=replace(own_text(TEXT), tokenizer=kind))))
+@pytest.mark.parametrize("kind", ["char", "byte", "bpe"])
+def test_tokenizers_come_back(store, kind):
+    found = read(packed(store, trained(store, data=replace(own_text(TEXT), tokenizer=kind, vocab_size=270))))
     said = found.tokenizer.encode("“mat” –\n")
     assert found.tokenizer.kind == kind and found.tokenizer.decode(said) == "“mat” –\n"
+
+
+def test_bad_merges_are_refused(store):
+    """Here one that doubles what is doubled; more of them are in test_bpe."""
+    raw = packed(store, trained(store, data=replace(own_text(TEXT), tokenizer="bpe", vocab_size=270)))
+    with pytest.raises(Refusal, match="merges tokens 300 and 97 when there are 256. Export it again"):
+        read(with_meta(raw, "tokenizer", merges=[300, 97]))
+    with pytest.raises(Refusal, match="flat JSON object"):
+        read(with_meta(raw, "tokenizer", merges=[[97, 97]]))
 
 
 def test_weights_that_are_no_numbers_are_not_written(store):
