@@ -17,6 +17,7 @@ KINDS = ("base", "minus", "plus", "swap", "sweep")
 MOST_ARMS = 24
 # Another model altogether, and where and in how many digits it is computed: no parts that a model could be without.
 UNABLATED = {"model.architecture", "train.precision", "train.device", "train.replay"}
+CUT = {"data.tokenizer", "data.vocab_size"}  # the text stays the same, and bits a character compare
 UNSWEPT = {"train.seed", "train.eval_every", "train.eval_tokens"}  # chance, and how the loss is measured
 
 Move = tuple[str, dict[str, Any]]  # an arm's kind, and its changes
@@ -150,14 +151,14 @@ def _has_effect(config: RunConfig, path: str) -> bool:
 
 
 def _trains(config: RunConfig, path: str) -> bool:
-    """Whether an option belongs to the model or its training, and has an effect."""
-    return path.split(".")[0] in ("model", "train") and _has_effect(config, path)
+    """Whether an option belongs to the model or its training, or to how the text is cut, and has an effect."""
+    return (path.split(".")[0] in ("model", "train") or path in CUT) and _has_effect(config, path)
 
 
 # Sweeps -------------------------------------------------------------------------------------------------------------
 
 def sweepable(config: RunConfig) -> list[str]:
-    """The options that a sweep of `config` can vary: numbers of the model and its training that have an effect."""
+    """The options that a sweep of `config` can vary: numbers of the model, its training and its tokens that have an effect."""
     return [path for path, option in walk(config)
             if option.kind == "number" and path not in UNSWEPT and _trains(config, path)]
 
@@ -190,12 +191,18 @@ def _swept(config: RunConfig, path: str) -> Option:
     if path not in able:
         why = ("there is no such option" if path not in known else
                "it is no number" if known[path].kind != "number" else
-               "it has no effect in this config" if not _has_effect(config, path) else
+               f"it has no effect in this config{_needed(known[path])}" if not _has_effect(config, path) else
                "it leaves the model and its training as they are")
         wrong.append(f"{shorten(path)} cannot be swept, {why}: use one of {', '.join(able)}.")
     if wrong:
         raise ConfigError(wrong)
     return known[path]
+
+
+def _needed(option: Option) -> str:
+    """What an option needs to have an effect, where that is one value of one other option."""
+    only = [(name, values) for condition in option.when for name, values in condition.items()]
+    return f", unless {only[0][0]} = {only[0][1][0]}" if len(only) == 1 and len(only[0][1]) == 1 else ""
 
 
 def _problems(config: RunConfig, path: str, option: Option, value: Any) -> list[str]:

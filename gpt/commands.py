@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from gpt.config import RunConfig
 from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, Working, to_dict
+from gpt.measure import bits
 from gpt.options import ConfigError, has_effect, replace, table
 from gpt.presets import list_presets, load, named
 from gpt.store import RunStore
@@ -105,6 +106,7 @@ class Teller:
 
     def __init__(self, recording: "Recording"):
         self.id, self.steps, self.shown = recording.id, recording.run.cfg.train.steps, 0.0
+        self.characters = recording.run.data.characters
         self.first, self.began = recording.run.state.step, monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -120,7 +122,8 @@ class Teller:
         elif isinstance(event, Sample):
             self.line("\n".join(f"    {line}" for line in event.text.splitlines()))
         elif isinstance(event, Finished):
-            self.line(f"finished: validation loss {event.val_loss:.4f} over the whole validation text ({event.val_tokens:,} tokens) "
+            self.line(f"finished: validation loss {event.val_loss:.4f}, {bits(event.val_loss, self.characters):.4f} bits a character, "
+                      f"over the whole validation text ({event.val_tokens:,} tokens) "
                       f"after {event.step:,} steps in {event.seconds:.1f} s. More text: python -m gpt sample {self.id}")
 
     def bar(self, event: Step) -> None:
@@ -156,8 +159,7 @@ def evaluate(arguments: Namespace, changes: Changes) -> int:
     batches = list(run.data.whole_split(run.cfg.model.block_size))
     loss = evaluate(run.model, batches)
     tokens = sum(y.numel() for _, y in batches)
-    bits = loss / run.data.characters / math.log(2)
-    print(f"loss {loss:.4f} nats a token\nbits per character {bits:.4f}\nperplexity {math.exp(loss):.3f}\n"
+    print(f"loss {loss:.4f} nats a token\nbits per character {bits(loss, run.data.characters):.4f}\nperplexity {math.exp(loss):.3f}\n"
           f"over {tokens:,} tokens, the whole validation text, after {run.state.step:,} steps")
     return 0
 

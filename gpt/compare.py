@@ -9,6 +9,7 @@ from typing import Any
 
 from gpt.config import RunConfig
 from gpt.events import Eval, Event, Finished, Sample
+from gpt.measure import BITS
 from gpt.options import Option, Refusal, difference, get, has_effect, show, shorten, walk
 from gpt.presets import Preset, list_presets
 from gpt.store import RunStore, StoredRun
@@ -104,13 +105,12 @@ def outcome_of(run: StoredRun, events: Iterable[Event]) -> Outcome:
     last = evals[-1].loss if evals else None
     tokens = run.step * run.tokens_per_step
     known = final.val_loss if final else last
-    characters = run.options.get("data.tokenizer", "char") == "char"
     return Outcome(
         name=called(run), preset=run.preset, status=run.status, parameters=run.parameters, steps=run.step, tokens=tokens,
         seconds=run.seconds, speed=tokens / run.seconds if run.seconds > 0 else None,
         operations=run.flops * run.step if run.flops else None, best=best and best.loss, best_step=best and best.step,
         last=last, final=final and final.val_loss, final_tokens=final and final.val_tokens,
-        bits=known / math.log(2) if known is not None and characters else None)
+        bits=None if known is None else run.measured(known, BITS))
 
 
 def facts(outcome: Outcome) -> dict[str, str]:
@@ -167,8 +167,8 @@ def comparable(runs: Sequence[StoredRun]) -> list[str]:
 
     differ(_texts(runs), "Different texts ({}): their losses cannot be compared.")
     differ((f"{c.data.val_fraction:.0%}" for c in configs), "Different shares held out ({}): the losses are of different text.")
-    differ((in_words(TOKENIZER, c.data.tokenizer) for c in configs),
-           "Different tokenizers ({}): nats a token are not the same unit; compare bits a character where they are known.")
+    differ(map(_tokens, configs), "Different tokenizers ({}): nats a token are not the same unit, so compare bits a character. "
+           "Where tokens are longer, the same context and number of tokens hold more text.")
     differ((f"{c.train.steps:,} steps, {c.tokens_per_step * c.train.steps:,} tokens" for c in configs),
            "Different budgets ({}): more training is a part of the difference.")
     differ((show(c.train.eval_tokens) for c in configs),
@@ -190,6 +190,11 @@ def comparable(runs: Sequence[StoredRun]) -> list[str]:
 
 TOKENIZER = dict(walk(RunConfig))["data.tokenizer"]
 DATASET = dict(walk(RunConfig))["data.dataset"]
+
+
+def _tokens(config: RunConfig) -> str:
+    size = f" {config.data.vocab_size:,}" if config.data.tokenizer == "bpe" else ""
+    return in_words(TOKENIZER, config.data.tokenizer) + size
 
 
 def _texts(runs: Sequence[StoredRun]) -> list[str]:

@@ -12,7 +12,12 @@ from gpt.options import replace
 from gpt.tokenizers import ByteTokenizer
 from gpt.train import start, train_step
 
-VOCAB = 65  # of the bundled texts; a larger one changes the estimate little
+VOCAB = 65  # of the bundled texts; of another text it changes the estimate little
+
+
+def vocabulary(config: RunConfig) -> int:
+    """About how many tokens there are, without a look at the text."""
+    return {"char": VOCAB, "byte": 256}.get(config.data.tokenizer, config.data.vocab_size)
 
 
 def floating_point_operations(config: RunConfig, vocab_size: int = VOCAB) -> float:
@@ -46,7 +51,7 @@ def sublayers(model: ModelConfig) -> int:
 def seconds(config: RunConfig) -> float:
     """About how long training takes here, in seconds, checks and samples included, with the machine to itself."""
     machine = measure(torch.get_num_threads(), config.train.precision)
-    flops = floating_point_operations(config)
+    flops = floating_point_operations(config, vocabulary(config))
     step = machine.step + machine.sublayer * sublayers(config.model) + (flops + muon_operations(config)) / machine.rate
     forward = (machine.step + machine.sublayer * sublayers(config.model)) / 3  # a pass without gradients
     checks = config.train.steps // config.train.eval_every + 1

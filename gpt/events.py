@@ -19,6 +19,7 @@ class Started:
     versions: dict[str, str]
     flops: float = 0.0  # floating-point operations of a training step, about; 0 where they are not known
     train_tokens: int = 0  # tokens of the training text
+    characters: float = 0.0  # that a token of the held-out text holds, on average; 0 where it is not known
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def started(uploaded: Uploaded) -> Started:
         unigram=uploaded.unigram, bigram=uploaded.bigram, tokens_per_step=config.tokens_per_step, device="another machine",
         fingerprint=uploaded.fingerprint, versions=uploaded.versions,
         flops=floating_point_operations(config, vocab_size), train_tokens=uploaded.train_tokens,
+        characters=uploaded.characters,
     )
 
 

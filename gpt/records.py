@@ -9,6 +9,7 @@ from typing import Any
 from gpt.changes import Plan, after
 from gpt.config import RunConfig
 from gpt.events import Diverged, Eval, Event, Finished, Started, Step, from_dict, to_dict
+from gpt.measure import NATS, bits
 from gpt.options import ConfigError, replace, values
 
 # What brings a store from one version to the next, each as a whole or not at all: statements of version 1, 2, ...
@@ -47,6 +48,9 @@ CREATE INDEX runs_of_study ON runs (study) WHERE study IS NOT NULL;
 CREATE TABLE studies (
     id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, about TEXT NOT NULL, created REAL NOT NULL);
 CREATE INDEX studies_of_owner ON studies (owner, created);
+""", """
+ALTER TABLE runs ADD COLUMN characters REAL;
+UPDATE runs SET characters = 1.0 WHERE coalesce(json_extract(options, '$."data.tokenizer"'), 'char') = 'char';
 """]
 VERSION = len(VERSIONS)
 
@@ -103,6 +107,7 @@ class StoredRun:
     versions: dict[str, str] | None
     flops: float | None  # operations of a step
     train_tokens: int | None  # of the training text
+    characters: float | None  # that a token of the held-out text holds, on average
     plan: Plan  # options changed on the way
     study: str | None  # the study it belongs to, and
     arm: int | None  # the place of its arm there
@@ -124,6 +129,10 @@ class StoredRun:
         except ConfigError as error:
             why = f"Run {self.id} has options that do not work in this version: open it in the one that made it."
             raise ConfigError([why, *error.problems]) from error
+
+    def measured(self, loss: float, unit: str) -> float | None:
+        """A loss of this run, which is nats a token, in NATS or BITS; None where that is not known."""
+        return loss if unit == NATS else bits(loss, self.characters) if self.characters else None
 
     @property
     def present(self) -> RunConfig:
@@ -156,7 +165,7 @@ def of_event(event: Event) -> dict[str, Any]:
     about: dict[str, Any] = {"step": event.step}
     match event:
         case Started():
-            plain = ("parameters", "vocab_size", "tokens_per_step", "device", "fingerprint", "flops", "train_tokens")
+            plain = ("parameters", "vocab_size", "tokens_per_step", "device", "fingerprint", "flops", "train_tokens", "characters")
             about |= {name: getattr(event, name) for name in plain} | {"versions": json.dumps(event.versions)}
             about |= {"unigram": real(event.unigram), "bigram": real(event.bigram)}
         case Step():

@@ -37,7 +37,7 @@ def markdown(stories: Sequence[Story], title: str, study: Any = None) -> str:
 
 
 def _study(study: Any) -> list[str]:
-    head = ["part", "change in loss", "from", "to", "pairs", "parameters", "seconds", "verdict"]
+    head = ["part", f"change in loss, {study.unit}", "from", "to", "pairs", "parameters", "seconds", "verdict"]
     rows = [[f"{row.name} ({row.note})" if row.note else row.name, *map(signed, (row.mean, row.low, row.high)),
              f"{row.pairs:,}", _number(row.parameters), _number(row.seconds), row.verdict] for row in ranked(study.rows)]
     about = f"Budget: {study.budget}. Seeds: {', '.join(map(str, study.seeds))}. {study.caution}"

@@ -12,6 +12,7 @@ from typing import Any
 
 from gpt import __version__, svg
 from gpt.compare import NOTHING, Row, called, comparable, differing, facts, names
+from gpt.measure import NATS, unit_of
 from gpt.options import shorten
 from gpt.stories import Story, changes_of, options_of
 from gpt.svg import Curve
@@ -133,11 +134,13 @@ def _outcomes(stories: Sequence[Story], styles: Sequence[str]) -> str:
 
 
 def _lowest(stories: Sequence[Story], told: Sequence[dict[str, str]]) -> dict[str, str]:
-    """The lowest of each kind of loss, where runs differ in it and their losses are of the same text and tokens."""
+    """The lowest of each kind of loss, where runs differ in it and their losses are of the same text and tokens; bits a
+    character of the same text."""
     begun = [story.run for story in stories if story.run.fingerprint]
-    if len({(run.fingerprint, run.config.data.tokenizer, run.config.data.val_fraction) for run in begun}) > 1:
+    if len({(run.fingerprint, run.config.data.val_fraction) for run in begun}) > 1:
         return {}
-    found = {word: {words[word] for words in told} - {NOTHING, "nan"} for word in LOSSES}
+    fair = LOSSES if unit_of(run.options for run in begun) == NATS else LOSSES[-1:]
+    found = {word: {words[word] for words in told} - {NOTHING, "nan"} for word in fair}
     return {word: min(values, key=float) for word, values in found.items() if len(values) > 1}
 
 
@@ -207,7 +210,7 @@ def _effects(study: Any) -> str:
                      f'<td class="verdict">{esc(row.verdict)}</td></tr>')
     about = f"Budget: {study.budget}. Seeds: {', '.join(map(str, study.seeds))}. {study.caution}"
     return (f'<section><h2>{esc(study.title)}</h2><p class="hint">{esc(about)}</p><table class="effects"><thead><tr><th>Part</th>'
-            f'<th class="num">Change in loss</th><th class="bar">{svg.scale_of(scale)}</th><th class="num">Pairs</th>'
+            f'<th class="num">Change in loss, {study.unit}</th><th class="bar">{svg.scale_of(scale)}</th><th class="num">Pairs</th>'
             f'<th class="num">Parameters</th><th class="num">Seconds</th><th>Verdict</th></tr></thead>'
             f'<tbody>{"".join(lines)}</tbody></table></section>')
 

@@ -9,6 +9,7 @@ from statistics import median
 from gpt.config import RunConfig
 from gpt.effects import Effect, Outcome, caution, effect, ranked
 from gpt.events import Eval
+from gpt.measure import BITS, NATS, unit_of
 from gpt.options import get, replace, walk
 from gpt.presets import Preset, named
 from gpt.records import StoredRun, StoredStudy
@@ -18,7 +19,7 @@ from gpt.study import BUDGETS, Study
 AWAY = 1.0  # nats above guessing
 STRETCHES = 25  # of a run, whose pace is looked at
 GOING, RESTING = ("queued", "running"), ("paused", "stopped", "interrupted")  # what a run's status says of a study
-Curve = list[tuple[int, float]]  # (step, validation loss in nats)
+Curve = list[tuple[int, float]]  # (step, validation loss)
 
 
 def create(store: RunStore, study: Study, *, owner: str, preset: str, title: str) -> tuple[str, list[str]]:
@@ -88,7 +89,9 @@ class Results:
     @property
     def caution(self) -> str:
         early = "Runs are still to come: whoever looks early and often sees effects that are none. " * (self.going and self.done > 0)
-        return (early + caution(self.rows)).strip()
+        cut = ("Losses are bits a character, since arms cut the text in different ways: where tokens are longer, the same "
+               "context and number of tokens hold more text. ") * (self.unit == BITS)
+        return (early + cut + caution(self.rows)).strip()
 
     @property
     def seeds(self) -> Sequence[int]:
@@ -102,6 +105,11 @@ class Results:
         return BUDGETS[self.study.budget] + (f": {sizes[self.study.budget]}" if self.study.budget in sizes else "")
 
     @property
+    def unit(self) -> str:
+        """Of its losses: bits a character where arms cut the text in different ways."""
+        return unit_of(arm.options for arm in self.study.arms)
+
+    @property
     def label(self) -> str:
         """The option that a sweep varies, in words."""
         return dict(walk(RunConfig))[self.study.path].label if self.study.path else ""
@@ -113,8 +121,10 @@ def results(store: RunStore, stored: StoredStudy) -> Results:
     arms: list[list[StoredRun]] = [[] for _ in study.arms]
     for run in reversed(store.runs(study=stored.id)):
         arms[run.arm].append(run)
-    base = outcomes(store, arms[study.base])
-    found = {index: ArmResult(effect(planned, base, outcomes(store, arms[index])), arms[index]) for index, planned in enumerate(study.arms)}
+    unit = unit_of(arm.options for arm in study.arms)
+    base = outcomes(store, arms[study.base], unit)
+    found = {index: ArmResult(effect(planned, base, outcomes(store, arms[index], unit)), arms[index])
+             for index, planned in enumerate(study.arms)}
     others = [result for index, result in found.items() if index != study.base]
     if study.kind == "ablation":
         place = {id(row): at for at, row in enumerate(ranked([result.effect for result in others]))}
@@ -122,10 +132,10 @@ def results(store: RunStore, stored: StoredStudy) -> Results:
     return Results(stored.id, stored.title, study, found[study.base], others)
 
 
-def outcomes(store: RunStore, runs: Sequence[StoredRun]) -> list[Outcome]:
-    """How those that have ended did. The loss of one that diverged, or ended far above guessing, is no number: how far it
+def outcomes(store: RunStore, runs: Sequence[StoredRun], unit: str) -> list[Outcome]:
+    """How those that have ended did, with losses in `unit`. The loss of one that diverged, or ended far above guessing, is no number: how far it
     ran away measures nothing."""
-    return [Outcome(int(run.options["train.seed"]), math.nan if ran_away(run) else run.val_loss, run.parameters or 0,
+    return [Outcome(int(run.options["train.seed"]), math.nan if ran_away(run) else run.measured(run.val_loss, unit), run.parameters or 0,
                     usual_seconds(store, run.id, run.step))
             for run in runs if run.status in ("finished", "diverged")]
 
@@ -144,7 +154,8 @@ def usual_seconds(store: RunStore, run: str, steps: int) -> float:
     return median(paces) * steps if paces else 0.0
 
 
-def curves(store: RunStore, runs: Sequence[StoredRun]) -> list[Curve]:
-    """The validation losses of each run that has some."""
-    found = ([(e.step, e.loss) for _, e in store.events(run.id) if isinstance(e, Eval) and math.isfinite(e.loss)] for run in runs)
+def curves(store: RunStore, runs: Sequence[StoredRun], unit: str = NATS) -> list[Curve]:
+    """The validation losses of each run that has some, in `unit`."""
+    found = ([(e.step, run.measured(e.loss, unit)) for _, e in store.events(run.id) if isinstance(e, Eval) and math.isfinite(e.loss)]
+             for run in runs)
     return [curve for curve in found if curve]

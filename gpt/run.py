@@ -127,6 +127,7 @@ class Run:
             fingerprint=self.data.fingerprint,
             versions={"gpt": __version__, "torch": torch.__version__, "python": platform.python_version()},
             flops=floating_point_operations(self.cfg, self.data.tokenizer.vocab_size), train_tokens=len(self.data.train),
+            characters=self.data.characters,
         )
 
     def checkpoint(self) -> Checkpoint:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import islice
@@ -35,7 +35,10 @@ LEAST_TIMED, MOST_TIMED = 2, 0.3  # steps, and seconds after which no other step
 
 # Budgets ------------------------------------------------------------------------------------------------------------
 
-def fit(base: RunConfig, arm: Arm, budget: str, vocab_size: int) -> tuple[RunConfig, str]:
+Size = Callable[[RunConfig], int]  # the number of different tokens, which only the text can tell
+
+
+def fit(base: RunConfig, arm: Arm, budget: str, size: Size) -> tuple[RunConfig, str]:
     """The arm's config, made to cost what `base` costs, and what that took: "1,240 steps instead of 1,000" or "".
 
     Raises ConfigError for a budget that the arm cannot keep, and TextError where seconds cannot be timed without the text.
@@ -49,8 +52,8 @@ def fit(base: RunConfig, arm: Arm, budget: str, vocab_size: int) -> tuple[RunCon
     if means in arm.changes:
         raise ConfigError([f"{means} cannot be what differs and what keeps the budget = {budget}: use budget = steps."])
     if budget == "parameters":
-        return _same_parameters(base, config, vocab_size)
-    wanted, each = (_cost(c, budget, vocab_size) for c in (base, config))
+        return _same_parameters(base, config, size)
+    wanted, each = (_cost(c, budget, size) for c in (base, config))
     if not wanted or not each:
         raise ConfigError(["A bigram table has no products to count: use budget = steps, tokens or seconds."])
     if budget == "seconds" and abs(wanted / each - 1) < SAME_TIME:
@@ -58,7 +61,7 @@ def fit(base: RunConfig, arm: Arm, budget: str, vocab_size: int) -> tuple[RunCon
     return _with_steps(config, round(base.train.steps * wanted / each))
 
 
-def _cost(config: RunConfig, budget: str, vocab_size: int) -> float:
+def _cost(config: RunConfig, budget: str, size: Size) -> float:
     """Of one training step, in what the budget counts."""
     if budget == "tokens":
         return config.tokens_per_step
@@ -66,7 +69,7 @@ def _cost(config: RunConfig, budget: str, vocab_size: int) -> float:
         return step_seconds(config)
     from gpt.estimate import floating_point_operations
 
-    return floating_point_operations(config, vocab_size)
+    return floating_point_operations(config, size(config))
 
 
 def _with_steps(config: RunConfig, steps: int) -> tuple[RunConfig, str]:
@@ -83,15 +86,17 @@ def _with_steps(config: RunConfig, steps: int) -> tuple[RunConfig, str]:
     return replace(config, changes), f"{steps:,} steps instead of {before:,}"
 
 
-def _same_parameters(base: RunConfig, config: RunConfig, vocab_size: int) -> tuple[RunConfig, str]:
+def _same_parameters(base: RunConfig, config: RunConfig, size: Size) -> tuple[RunConfig, str]:
     """`config` with the width that brings its parameters nearest to the base's. Raises ConfigError where none comes near."""
     from gpt.model import count_parameters
+
+    vocab_size = size(config)
 
     @lru_cache
     def count(width: int) -> int:
         return count_parameters(dataclasses.replace(config.model, n_embd=width), vocab_size)["total"]
 
-    wanted, before = count_parameters(base.model, vocab_size)["total"], config.model.n_embd
+    wanted, before = count_parameters(base.model, size(base))["total"], config.model.n_embd
     if count(before) == wanted:
         return config, ""
     width = options(ModelConfig)["n_embd"]
@@ -180,7 +185,7 @@ class Study:
         return cls(**told | {"seeds": tuple(told["seeds"]), "arms": tuple(Planned(**arm) for arm in told["arms"])})
 
 
-def plan(config: RunConfig, arms: Sequence[Arm], budget: str, seeds: int, vocab_size: int, path: str = "") -> Study:
+def plan(config: RunConfig, arms: Sequence[Arm], budget: str, seeds: int, size: Size, path: str = "") -> Study:
     """The study of `arms` of `config` with its own seed and the following ones, `seeds` in all; a sweep if of a `path`.
 
     The base is added where it is not among the arms; an ablation has it first. Raises ConfigError that lists every problem.
@@ -188,18 +193,18 @@ def plan(config: RunConfig, arms: Sequence[Arm], budget: str, seeds: int, vocab_
     arms = list({arm.key: arm for arm in [*([] if path else [BASE]), *arms]}.values())
     if BASE not in arms:
         arms.append(BASE)
-    if wrong := [*config.problems(vocab_size), *_too_many(config, len(arms), seeds)]:
+    if wrong := [*config.problems(size(config)), *_too_many(config, len(arms), seeds)]:
         raise ConfigError(wrong)
     planned, wrong = [], defaultdict(list)
     for arm in arms:
         try:
-            fitted, note = fit(config, arm, budget, vocab_size)
+            fitted, note = fit(config, arm, budget, size)
         except ConfigError as error:
             found = error.problems
         else:
             value = get(fitted, path) if path else None
             planned.append(Planned(arm.name, arm.kind, arm.part, note, values(fitted), value))
-            found = fitted.problems(vocab_size)
+            found = fitted.problems(size(fitted))
         for problem in found:
             wrong[problem].append(arm.name)
     if wrong:

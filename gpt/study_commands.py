@@ -9,6 +9,7 @@ from gpt import compare as comparison
 from gpt.arms import Arm, candidates, pick, sweep, usual
 from gpt.commands import OWNER, Changes, configure, record
 from gpt.config import RunConfig
+from gpt.measure import BITS
 from gpt.options import Refusal, walk
 from gpt.presets import Preset, load, named
 from gpt.results import RESTING, Results, create, results, title_of
@@ -45,8 +46,10 @@ def begin(arguments: Namespace, preset: Preset, config: RunConfig, arms: list[Ar
     from gpt.device import prepare
 
     prepare()
-    vocab_size = load_text(config.data, config.model.block_size).tokenizer.vocab_size
-    study = plan(config, arms, arguments.budget, arguments.seeds, vocab_size, path)
+    def size(config: RunConfig) -> int:
+        return load_text(config.data, config.model.block_size).tokenizer.vocab_size
+
+    study = plan(config, arms, arguments.budget, arguments.seeds, size, path)
     store = RunStore()
     id, _ = create(store, study, owner=OWNER, preset=preset.id, title=title_of(preset, config, path))
     number = len(study.seeds)
@@ -75,7 +78,9 @@ def go_on(store: RunStore, id: str) -> int:
             print(f"\nStopped. To go on: python -m gpt study {id}", file=sys.stderr)
             return 130
         ended = store.run(run.id)
-        print("diverged" if ended.status == "diverged" else f"validation loss {ended.val_loss:.4f}  {ended.seconds:.1f} s", flush=True)
+        print("diverged" if ended.status == "diverged" else
+              f"validation loss {ended.val_loss:.4f}, {ended.measured(ended.val_loss, BITS):.4f} bits a character  "
+              f"{ended.seconds:.1f} s", flush=True)
     print_results(results(store, store.study(id)))
     return 0
 
@@ -98,7 +103,8 @@ def print_results(found: Results) -> None:
     """The ranked table, and the sentence about many intervals."""
     base = found.base.effect
     loss = "unknown" if base.loss is None else f"{base.loss:.4f}"
-    print(f"\n{found.title}\n{found.budget}; seeds {', '.join(map(str, found.seeds))}; the base's validation loss: {loss}\n")
+    print(f"\n{found.title}\n{found.budget}; seeds {', '.join(map(str, found.seeds))}; the base's validation loss: {loss} "
+          f"{found.unit}\n")
     rows = [("", "difference", "95 % interval", "parameters", "time", "")]
     for row in found.rows:
         name = f"{row.name} ({row.note})" if row.note else row.name

@@ -48,6 +48,7 @@ class Uploaded:
     unigram: float  # of that text, nats a token
     bigram: float
     train_tokens: int
+    characters: float  # that a token of the held-out text holds; 0 where it is not known
     versions: dict[str, str]
 
 
@@ -58,7 +59,8 @@ def pack(run: StoredRun, checkpoint: Checkpoint, tokenizer: Tokenizer) -> bytes:
     """The file: a run's weights after the steps of `checkpoint`. Raises Refusal if they are no longer numbers."""
     step, tensors, _ = checkpoint
     config = after(run.config, [change for change in run.plan if change[0] < step])
-    text = {"sha256": run.fingerprint, "unigram": run.unigram, "bigram": run.bigram, "train_tokens": run.train_tokens or 0}
+    text = {"sha256": run.fingerprint, "unigram": run.unigram, "bigram": run.bigram, "train_tokens": run.train_tokens or 0,
+            "characters": run.characters or 0.0}
     meta = {"gpt_playground": str(VERSION), "options": json.dumps(values(config)), "preset": run.preset, "step": str(step),
             "tokenizer": json.dumps(tokenizer.to_json(), ensure_ascii=False), "text": json.dumps(text),
             "versions": json.dumps(run.versions or {})}
@@ -236,13 +238,15 @@ def _text(record: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     """What is known of the text. Raises Refusal."""
     fingerprint, tokens = record.get("sha256"), record.get("train_tokens")
     entropies = [record.get("unigram"), record.get("bigram")]
-    known = record.keys() == {"sha256", "unigram", "bigram", "train_tokens"} and type(tokens) is int and 0 <= tokens < 1 << 40
+    characters = record.get("characters", 0.0)  # files of a former version do not say it
+    known = record.keys() | {"characters"} == {"sha256", "unigram", "bigram", "train_tokens", "characters"} and type(tokens) is int and 0 <= tokens < 1 << 40
     known = known and isinstance(fingerprint, str) and bool(re.fullmatch("[0-9a-f]{64}", fingerprint))
-    if not known or not all(type(bits) is float and isfinite(bits) and bits >= 0 for bits in entropies):
+    if not known or not all(type(n) is float and isfinite(n) and n >= 0 for n in [*entropies, characters]):
         raise Refusal(f"What the file says of its text cannot be: {quoted(record)}. {AGAIN}")
     if config.data.dataset == "own" and config.data.text != fingerprint:
         raise Refusal(f"The file names two different texts that it was trained on. {AGAIN}")
-    return {"fingerprint": fingerprint, "unigram": entropies[0], "bigram": entropies[1], "train_tokens": tokens}
+    return {"fingerprint": fingerprint, "unigram": entropies[0], "bigram": entropies[1], "train_tokens": tokens,
+            "characters": characters}
 
 
 def _versions(record: dict[str, Any]) -> dict[str, str]:

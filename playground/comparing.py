@@ -185,7 +185,7 @@ def study_of(asked: Any) -> tuple[Preset, Study, str]:
     else:
         keys = told.get("arms") if isinstance(told.get("arms"), list) else []
         chosen = [arm for arm in candidates(config) if arm.key in keys]
-    study = studying.plan(config, chosen, budget, whole(asked, "seeds", 1), reading(config)["vocab_size"], path)
+    study = studying.plan(config, chosen, budget, whole(asked, "seeds", 1), lambda config: reading(config)["vocab_size"], path)
     return preset, study, title_of(preset, config, path)
 
 

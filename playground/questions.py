@@ -168,13 +168,12 @@ def reading(config: RunConfig) -> Answer:
     A text that would first be downloaded is left alone: looking at a form must not do that.
     """
     from gpt.data import load as load_text
-    from gpt.estimate import VOCAB
+    from gpt.estimate import vocabulary
     from gpt.run import encode_prompt
     from gpt.tokenizers import TextError
 
     if config.data.dataset == "tinyshakespeare" and not (home() / "texts" / "tinyshakespeare.txt").exists():
-        return {"references": [], "vocab_size": {"char": VOCAB, "byte": 256}.get(config.data.tokenizer, config.data.vocab_size),
-                "unreadable": ""}
+        return {"references": [], "vocab_size": vocabulary(config), "unreadable": ""}
     text = load_text(config.data, config.model.block_size)
     try:
         unreadable, _ = "", encode_prompt(text.tokenizer, config.sample.prompt)

@@ -28,7 +28,7 @@ def store(tmp_path):
 
 def started(config: RunConfig, **about) -> Started:
     known = dict(step=0, parameters=4225, vocab_size=65, unigram=3.3, bigram=2.4, tokens_per_step=config.tokens_per_step,
-                 device="cpu", fingerprint="f" * 64, versions={"torch": "2"}, flops=1e6)
+                 device="cpu", fingerprint="f" * 64, versions={"torch": "2"}, flops=1e6, characters=1.0)
     return Started(**known | about)
 
 
@@ -122,9 +122,10 @@ def test_what_is_not_known_is_left_open(store):
     assert facts(found)["Best validation loss"] == NOTHING and found.status == "queued"
 
 
-def test_bits_are_of_characters_only(store):
-    run, = runs(store, {"data.tokenizer": "byte"})
-    assert outcome(store, run).bits is None
+def test_bits_are_known_where_the_characters_are(store):
+    longer, unknown = (store.run(new(store, {"data.tokenizer": "bpe"}, about={"characters": known})) for known in (2.5, 0.0))
+    assert outcome(store, longer).bits == pytest.approx(2.2 / 2.5 / math.log(2))
+    assert outcome(store, unknown).bits is None and facts(outcome(store, unknown))["Bits a character"] == NOTHING
 
 
 def test_the_best_check_is_a_number(store):

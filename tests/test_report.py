@@ -60,7 +60,7 @@ def effect(name: str, mean: float | None, low: float | None = None, high: float 
 
 
 def study(*rows: SimpleNamespace, title: str = "What is each part worth?") -> SimpleNamespace:
-    return SimpleNamespace(title=title, budget="100 steps", seeds=[1, 2, 3], caution="Four seeds only.", rows=list(rows))
+    return SimpleNamespace(title=title, budget="100 steps", unit="nats a token", seeds=[1, 2, 3], caution="Four seeds only.", rows=list(rows))
 
 
 class Elements(HTMLParser):

@@ -584,6 +584,7 @@ def test_a_store_of_the_first_version_is_brought_forward_with_all_it_holds(tmp_p
     stores = [RunStore(tmp_path), RunStore(tmp_path)]
     run = stores[1].run("old")
     assert (run.name, run.step, run.val_loss, run.tags, run.plan) == ("-residual lr 3e-4", 7, 2.5, [], [])
+    assert run.characters == 1.0  # its tokens are characters
     assert stores[0].points("old") == [(7, 2.5, 1.0)] and run.config.train.steps == 7
     for store in stores:
         store.close()
