@@ -167,8 +167,8 @@ def comparable(runs: Sequence[StoredRun]) -> list[str]:
 
     differ(_texts(runs), "Different texts ({}): their losses cannot be compared.")
     differ((f"{c.data.val_fraction:.0%}" for c in configs), "Different shares held out ({}): the losses are of different text.")
-    differ(map(_tokens, configs), "Different tokenizers ({}): nats a token are not the same unit, so compare bits a character. "
-           "Where tokens are longer, the same context and number of tokens hold more text.")
+    differ(map(_tokens, configs), "Different tokenizers ({}): nats a token are not the same unit, so compare bits a "
+           "character. Where tokens are longer, the same context and number of tokens hold more text.")
     differ((f"{c.train.steps:,} steps, {c.tokens_per_step * c.train.steps:,} tokens" for c in configs),
            "Different budgets ({}): more training is a part of the difference.")
     differ((show(c.train.eval_tokens) for c in configs),

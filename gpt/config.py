@@ -220,7 +220,7 @@ class DataConfig:
         "byte": ("bytes", "One token for each UTF-8 byte: 256, whatever the text."),
         "bpe": ("word pieces", "Bytes, and the commonest pairs of tokens merged into one, again and again: byte-pair encoding."),
     }, label="Cut into", term="tokenizer", group="Data", short="tokens", source="Gage 1994, Sennrich et al. 2016",
-        help="What the model reads and writes one at a time. Losses of different tokens compare in bits a character.")
+        help="What the model reads and writes one at a time. Other tokens have other losses: compare bits a character.")
     vocab_size: int = number(512, 257, 8192, log=True, label="Different tokens", term="vocab_size", group="Data",
         short="vocabulary", when={"tokenizer": ("bpe",)}, source="Sennrich et al. 2016",
         help="256 are the bytes, the others are merges learnt from the training part. More of them are longer, and rarer.")

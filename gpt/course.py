@@ -29,6 +29,7 @@ class History:
     parameters: int
     train_tokens: int | None  # of the training text; None where it is not known
     final: float | None  # over the whole validation text
+    characters: float | None = None  # that a token holds, on average; None where it is not known
 
     def __post_init__(self) -> None:
         for name in ("evals", "train"):  # what is no number says nothing but what the status says

@@ -12,6 +12,7 @@ from gpt.causes import DIVERGED_BY, STUCK_BY, Changes, because, first_possible, 
 from gpt.config import RunConfig
 from gpt.course import History, lately, noise, risen, slope
 from gpt.effects import size
+from gpt.measure import bits
 from gpt.options import difference, has_effect, options, tags_of
 from gpt.presets import list_presets
 
@@ -23,6 +24,7 @@ WORTH = 0.1  # a fall with each doubling of the steps, of which half as many ste
 # of two steps of one seed, which share their batches, is 0.004 (8 and 9) to 0.03 (4 and 6).
 # By chance alone two runs can differ by twice the middle of these.
 SEED_NOISE = 0.04
+OTHER_TOKENS = "other tokens"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def stuck(h: History) -> Finding | None:
     needed = (now - known) / pace if falls else math.inf  # steps, in a straight line
     if needed <= max(total - h.step, h.step) * (0.5 if rate_too_low(h.config) else 2):
         return None
-    words = f"After {h.step:,} steps the loss is {nats(now)}; counting how common each letter is gives {h.unigram:.2f}."
+    words = f"After {h.step:,} steps the loss is {nats(now)}; counting how common each {letter(h.config)} is gives {h.unigram:.2f}."
     if falls:
         words += " It falls, but too slowly."
     return finding("stuck", words, h, *because(h.config, STUCK_BY))
@@ -115,7 +117,12 @@ def finding(kind: str, what: str, h: History, why: str, fix: Changes) -> Finding
 
 def unit(config: RunConfig) -> str:
     """What one token is."""
-    return "character" if config.data.tokenizer == "char" else "byte"
+    return {"char": "character", "byte": "byte"}.get(config.data.tokenizer, "token")
+
+
+def letter(config: RunConfig) -> str:
+    """The same, in what is said of counts."""
+    return "token" if config.data.tokenizer == "bpe" else "letter"
 
 
 def nats(loss: float) -> str:
@@ -162,10 +169,12 @@ def happened(h: History, previous: History | None, name: str) -> str:
     ended = f"It ended at {h.loss:.3f} nats a {unit(h.config)}"
     if previous is None:
         gap = h.bigram - h.loss
-        return f"{ended}, {abs(gap):.3f} {'below' if gap > 0 else 'above'} what counting pairs of letters gives."
+        return f"{ended}, {abs(gap):.3f} {'below' if gap > 0 else 'above'} what counting pairs of {letter(h.config)}s gives."
     if previous.loss is None or diverged(previous):
         return f"{ended}; {name} has no loss to compare with."
-    if other := other_text(h.config, previous.config):
+    if (other := other_text(h.config, previous.config)) == OTHER_TOKENS and h.characters and previous.characters:
+        return f"{ended}, {by_characters(h, previous, name)}{unfair(h, previous)}"
+    if other:
         return f"{ended}. {name} was measured on {other}, so that their losses cannot be compared."
     return f"{ended}, {compared(h, previous, name)}.{unfair(h, previous)}"
 
@@ -186,6 +195,13 @@ def compared(h: History, previous: History, name: str) -> str:
     return f"{words}, a {size(gap)} difference: the right {unit(h.config)} gets {more} probability"
 
 
+def by_characters(h: History, previous: History, name: str) -> str:
+    """Two losses over the same text in other tokens: "2.786 bits a character, 0.318 below ..."."""
+    mine, before = (bits(run.loss, run.characters) for run in (h, previous))
+    words = f"{abs(before - mine):.3f} {'below' if mine < before else 'above'} {name}'s {before:.3f}"
+    return f"or {mine:.3f} bits a character, {words}. Their tokens differ, so nats do not compare."
+
+
 def like_with_like(*runs: History) -> list[float]:
     """Their losses over the whole validation text, or else those of their last checks."""
     whole = all(run.final is not None for run in runs) or not all(run.evals for run in runs)
@@ -194,13 +210,14 @@ def like_with_like(*runs: History) -> list[float]:
 
 def other_text(config: RunConfig, before: RunConfig) -> str:
     """In what the texts that two losses are over differ; "" if they do not."""
-    words = {"dataset": "another text", "text": "another text", "tokenizer": "other tokens", "val_fraction": "another part of it"}
+    words = {"dataset": "another text", "text": "another text", "val_fraction": "another part of it", "tokenizer": OTHER_TOKENS,
+             "vocab_size": OTHER_TOKENS}
     return next((other for name, other in words.items() if f"data.{name}" in difference(config, before)), "")
 
 
 def unfair(h: History, previous: History) -> str:
     """A sentence for runs that have read more or less than each other."""
-    mine, other = (run.step * run.config.tokens_per_step for run in (h, previous))
+    mine, other = (run.step * run.config.tokens_per_step * (run.characters or 1) for run in (h, previous))
     ratio = max(mine, other) / max(1, min(mine, other))
     if ratio < 1.1:
         return ""

@@ -16,9 +16,9 @@ from gpt.records import StoredRun, StoredStudy
 from gpt.results import GOING, ArmResult, Results, curves, results, title_of
 from gpt.store import ACTIVE, RunStore, UnknownRun
 from gpt.study import BUDGETS, MOST_RUNS, MOST_SEEDS, Study
-from playground import form, plots
+from playground import form
 from playground.asked import fields, visitor_of, whole
-from playground.rows import GONE, Answer, mine, preset_of, real, works
+from playground.rows import GONE, Answer, mine, preset_of, real, references_of, works
 
 MOST_COMPARED = 8
 MOST_SAMPLES = 120  # of a run, where several are compared
@@ -114,7 +114,8 @@ def history_of(store: RunStore, run: StoredRun) -> Any:
     return History(
         config=run.present, preset_id=run.preset, step=run.step, status=run.status, evals=[(e.step, e.loss) for e in checks],
         train=[(step, loss) for step, loss, _ in course], vocab_size=run.vocab_size, unigram=run.unigram, bigram=run.bigram,
-        parameters=run.parameters or 0, train_tokens=run.train_tokens, final=end.val_loss if end else None)
+        parameters=run.parameters or 0, train_tokens=run.train_tokens, final=end.val_loss if end else None,
+        characters=run.characters)
 
 
 def one_before(store: RunStore, run: StoredRun) -> StoredRun | None:
@@ -224,9 +225,9 @@ def study(store: RunStore, asked: Any) -> Answer:
         "budget": found.budget, "seeds": list(found.seeds), "runs": len(found.runs), "done": found.done, "going": found.going,
         "resumable": found.resumable,
         "caution": found.caution, "left": left(found), **(form.value_of(base.config, preset) if preset else {}),
-        "base": arm_row(store, found.base, base, preset),
-        "rows": [arm_row(store, arm, planned(found, arm), preset) for arm in found.arms],
-        "references": plots.references(known.vocab_size, known.unigram, known.bigram) if known else []}
+        "base": arm_row(store, found.base, base, preset, found.unit),
+        "rows": [arm_row(store, arm, planned(found, arm), preset, found.unit) for arm in found.arms],
+        "unit": found.unit, "references": [[words, known.measured(loss, found.unit)] for words, loss in references_of(known)] if known else []}
 
 
 def planned(found: Results, arm: ArmResult) -> Any:
@@ -234,11 +235,11 @@ def planned(found: Results, arm: ArmResult) -> Any:
     return next(planned for planned in found.study.arms if planned.name == arm.effect.name)
 
 
-def arm_row(store: RunStore, arm: ArmResult, planned: Any, preset: Preset | None) -> Answer:
+def arm_row(store: RunStore, arm: ArmResult, planned: Any, preset: Preset | None, unit: str) -> Answer:
     """An arm, its effect, and its curves over the seeds."""
     from gpt.effects import mean_and_band
 
-    each = curves(store, arm.runs)
+    each = curves(store, arm.runs, unit)
     steps, mean, low, high = mean_and_band(each)
     thinned = [[real(loss) for loss in values] for values in (mean, low, high)]
     sizes = [run.parameters for run in arm.runs if run.parameters]

@@ -18,7 +18,7 @@ SEGMENTS = 4  # choices up to this many, if short, lie side by side
 SEGMENT_LETTERS = 34  # and no more letters than this in all
 ARROW = "M3.5 5.5h6a3.5 3.5 0 1 1 0 7H6M3.5 5.5 6.2 2.8M3.5 5.5l2.7 2.7"  # back to the preset
 ELSEWHERE = ("data.text", "sample.prompt")  # shown beside what they belong to, not in the form's list
-DRAWINGS = {"train.decay": "schedule"}  # what the browser draws under an option: path -> id
+DRAWINGS = {"data.vocab_size": "cut", "train.decay": "schedule"}  # what the browser draws under an option: path -> id
 
 # The parts that a closed group lets one switch on and off: group -> (name, component, paths switched together).
 PARTS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {

@@ -29,9 +29,10 @@ FALLS = {"linear": "in a straight line ", "cosine": "along half a cosine ", "wsd
 References = list[tuple[str, float]]
 
 
-def references(vocab_size: int, unigram: float, bigram: float) -> References:
-    """What a curve can beat, in words, with its loss in nats a token."""
-    return [("guessing", math.log(vocab_size)), ("letter counts", unigram), ("bigram table", bigram)]
+def references(vocab_size: int, unigram: float, bigram: float, kind: str = "char") -> References:
+    """What a curve can beat, in words, with its loss in nats a token; `kind` of tokens."""
+    counts = "token counts" if kind == "bpe" else "letter counts"
+    return [("guessing", math.log(vocab_size)), (counts, unigram), ("bigram table", bigram)]
 
 
 def stride_for(total: int) -> int:

@@ -7,26 +7,32 @@ requests, not queued events. No torch is imported before the first `check`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpt.changes import marked
 from gpt.config import RunConfig
 from gpt.events import Eval, Event, Health, Sample
 from gpt.home import home
+from gpt.measure import BITS, bits
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
 from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, pairing, plots, sharing
 from playground.asked import fields, moment, sendable, visitor_of, whole
-from playground.rows import GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, row, total_of, works
+from playground.rows import (GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, references_of, row,
+                             total_of, works)
 from playground.scheduler import Scheduler
-from playground.verdicts import verdict, verdicts
+from playground.verdicts import Verdicts, verdict, verdicts
 
 EVENTS = 40  # most evaluations and samples in one answer
 RECENT = 32  # steps whose mean loss is put into words
 EARLIER = 120  # most points of an earlier run's curve
 LISTED = 2000  # newest runs of a visitor that the page lists
+CUT = 120  # letters of a text whose tokens are shown
 PROMPT = 24  # letters of a prompt beside the samples
+
+if TYPE_CHECKING:
+    from gpt.data import Dataset
 
 QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health, pairing.pairs, *sharing.QUESTIONS)
 
@@ -130,7 +136,7 @@ def check(asked: Any) -> Answer:
     `unreadable` repeats the problem with the prompt, which stands elsewhere on the page.
     """
     answer: Answer = {"problems": [], "unreadable": "", "parameters": None, "parts": {}, "pieces": {}, "seconds": None,
-                      "recipe": "", "references": [], "schedule": None}
+                      "recipe": "", "references": [], "bits": None, "cut": None, "schedule": None}
     try:
         preset, config = form.config_of(asked)
         answer["schedule"] = plots.schedule(config.train)  # also where its text or its prompt cannot be read
@@ -173,14 +179,26 @@ def reading(config: RunConfig) -> Answer:
     from gpt.tokenizers import TextError
 
     if config.data.dataset == "tinyshakespeare" and not (home() / "texts" / "tinyshakespeare.txt").exists():
-        return {"references": [], "vocab_size": vocabulary(config), "unreadable": ""}
+        return {"references": [], "bits": None, "cut": None, "vocab_size": vocabulary(config), "unreadable": ""}
     text = load_text(config.data, config.model.block_size)
     try:
         unreadable, _ = "", encode_prompt(text.tokenizer, config.sample.prompt)
     except TextError as error:
         unreadable = str(error)
-    return {"references": plots.references(text.tokenizer.vocab_size, text.unigram, text.bigram),
-            "vocab_size": text.tokenizer.vocab_size, "unreadable": unreadable}
+    return {"references": plots.references(text.tokenizer.vocab_size, text.unigram, text.bigram, text.tokenizer.kind),
+            "bits": bits(1.0, text.characters), "cut": cut(text), "vocab_size": text.tokenizer.vocab_size, "unreadable": unreadable}
+
+
+def cut(text: "Dataset") -> Answer:
+    """How a text is cut: its first tokens as they can be shown, how many there are, and the characters each holds."""
+    first, letters = [], 0
+    for token in text.train[:CUT].tolist():
+        first.append(inspecting.label(text.tokenizer, token))
+        letters += len(first[-1])
+        if letters >= CUT:
+            break
+    tokens = len(text.train) + len(text.val)
+    return {"first": first, "tokens": tokens, "characters": round(text.characters, 3)}
 
 
 # A run ------------------------------------------------------------------------------------------------------------
@@ -224,13 +242,17 @@ def news(events: list[tuple[int, Event]], seq: int) -> Answer:
 
 def beginning(run: StoredRun) -> Answer:
     """What stays the same while a run goes: sent once."""
-    preset, table = preset_of(run), verdicts(run.vocab_size, run.unigram, run.bigram)
+    preset, table = preset_of(run), verdicts_of(run)
     return {
         **row(run), "recipe": form.recipe_of(run.present, preset) if preset and works(run) else "",
         "device": run.device, "dataset": run.options.get("data.dataset"),
         "prompt": shorten(str(run.options.get("sample.prompt", "")).strip(), PROMPT), "verdicts": table,
-        "references": plots.references(run.vocab_size, run.unigram, run.bigram),
+        "references": references_of(run),
     }
+
+
+def verdicts_of(run: StoredRun) -> Verdicts:
+    return verdicts(run.vocab_size, run.unigram, run.bigram, run.options.get("data.tokenizer", "char"))
 
 
 def whole_curve(store: RunStore, run: StoredRun) -> Answer:
@@ -250,6 +272,11 @@ def words(store: RunStore, run: StoredRun) -> str:
         return ""
     recent = [loss for _, loss, _ in store.points(run.id, max(0, run.step - RECENT), 1, RECENT)]
     loss = sum(recent) / len(recent) if recent else run.val_loss
-    said = "" if loss is None else verdict(loss, verdicts(run.vocab_size, run.unigram, run.bigram))
+    said = "" if loss is None else verdict(loss, verdicts_of(run))
     end = store.finished(run.id) if run.status == "finished" else None
-    return f"{said} · {end.val_loss:.3f} on all {end.val_tokens:,} held-out tokens" if end and end.val_tokens else said
+    if not end or not end.val_tokens:
+        return said
+    known = run.measured(end.val_loss, BITS) if run.characters != 1 else None
+    if known is not None:
+        return f"{said} · {end.val_loss:.3f} held out, {known:.3f} bits a character"
+    return f"{said} · {end.val_loss:.3f} on all {end.val_tokens:,} held-out tokens"

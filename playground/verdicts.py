@@ -6,8 +6,11 @@ import math
 Verdicts = list[tuple[float, str]]
 
 
-def verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
-    """Falling losses in nats, each with the words for a loss at or under it; the first is for any loss above, too."""
+def verdicts(vocab_size: int, unigram: float, bigram: float, kind: str = "char") -> Verdicts:
+    """Falling losses in nats, each with the words for a loss at or under it; the first is for any loss above, too.
+
+    Word pieces, of the `kind` "bpe", are no letters: what is beyond their pairs has no words.
+    """
     guessing = math.log(vocab_size)
     letters = (guessing + unigram) / 2
     pairs = (unigram + bigram) / 2
@@ -23,6 +26,8 @@ def verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
         (bigram - 0.6, "words and names"),
         (bigram - 0.9, "phrases"),
     ]
+    if kind == "bpe":
+        lines = [(limit, words.replace("letter", "token")) for limit, words in lines[:7]]
     # In a text whose entropies lie close together some lines would come before those above them.
     return [(min(limit for limit, _ in lines[: n + 1]), words) for n, (_, words) in enumerate(lines)]
 

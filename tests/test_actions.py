@@ -212,6 +212,23 @@ def test_a_paused_run_can_be_changed_and_goes_on_so(do, ask, store, scheduler):
     assert ask.settings({"visitor": ANN, "run": run})["changes"]["train.lr"] == 0.003
 
 
+def test_a_study_of_tokens_is_told_in_bits_a_character(do, ask, store):
+    keys = [arm["key"] for arm in ask.arms(SMALL)["arms"] if arm["name"] in ("bytes", "word pieces")]
+    study = do.ablate({"visitor": ANN, **SMALL, "seeds": 1, "budget": "flops", "arms": keys})["study"]
+    until(lambda: not ask.study({"visitor": ANN, "study": study})["going"])
+    told = ask.study({"visitor": ANN, "study": study})
+    assert told["unit"] == "bits a character" and told["caution"].startswith("Losses are bits a character")
+    rows = {row["name"]: row for row in told["rows"]}
+    assert rows.keys() == {"bytes", "word pieces"} and rows["word pieces"]["parameters"] > 0
+    known = {run: store.run(run) for row in (told["base"], *told["rows"]) for run in row["runs"]}
+    for row in (told["base"], *told["rows"]):
+        run = known[row["runs"][0]]
+        assert row["loss"] == pytest.approx(run.measured(run.val_loss, told["unit"]))
+        assert row["curve"]["mean"][-1] < run.val_loss / run.characters / 0.6
+    swept = ask.arms({**SMALL, "changes": {**SMALL["changes"], "data.tokenizer": "bpe"}})["sweeps"]
+    assert "data.vocab_size" in {one["path"] for one in swept}
+
+
 def test_a_study_is_planned_trained_and_reported(do, ask, store):
     asked = {"visitor": ANN, **SMALL, "seeds": 2, "budget": "flops"}
     known = ask.arms(SMALL)

@@ -41,6 +41,16 @@ def test_the_card_says_what_forbids_a_comparison(changes, says):
     assert says in said.happened and "ablate" not in [s.action for s in said.next]
 
 
+def test_the_card_compares_other_tokens_of_the_same_text_by_the_character():
+    pieces = ended(2.4, preset("09", tokenizer="bpe"), characters=2.0)
+    chars = ended(1.3, preset("09"), characters=1.0)
+    said = card(pieces, chars, "08").happened
+    assert said.startswith("It ended at 2.400 nats a token, or 1.731 bits a character, 0.144 below 08's 1.876.")
+    assert "it read 2.0 times as much text" in said and "ablate" not in [s.action for s in card(pieces, chars, "08").next]
+    assert "other tokens" in card(ended(2.4, preset("09", tokenizer="bpe")), chars, "08").happened
+    assert "counting pairs of tokens" in card(pieces, None, "").happened
+
+
 def test_the_card_of_a_run_that_stands_alone():
     assert card(ended(2.0), None, "").happened == (
         "It ended at 2.000 nats a character, 0.390 below what counting pairs of letters gives.")

@@ -282,6 +282,28 @@ def test_the_final_loss_says_what_it_is_over(ask, store):
     assert ask.poll({"visitor": BOB, "run": run})["words"].endswith(" · 1.235 on all 59,405 held-out tokens")
 
 
+def test_losses_of_other_tokens_come_with_their_bits(ask, store):
+    """For the list, the chart and the words at the end of a run."""
+    run = trained(store, steps=5, owner=BOB, **{"data.tokenizer": "bpe", "data.vocab_size": 300})
+    begun = Started(0, 1000, 300, 4.3, 3.4, 256, "CPU", "f" * 64, {"gpt": "0"}, characters=2.0)
+    store.append(run, [begun, Finished(5, 2.5, 1.0, 59_405)])
+    answer = ask.poll({"visitor": BOB, "run": run, "head": 1})
+    assert answer["words"].endswith(" · 2.500 held out, 1.803 bits a character")
+    head = answer["head"]
+    assert head["text"].endswith("/bpe 300") and head["held_out"].endswith("/0.1") and head["bits"] == pytest.approx(0.721348)
+    assert [words for words, _ in head["references"]] == ["guessing", "token counts", "bigram table"]
+    assert not any("letter" in words for _, words in head["verdicts"])
+
+
+def test_check_shows_how_the_text_is_cut(ask):
+    chars, pieces = (ask.check({"preset": "ladder/03-multi-head", "changes": {"data.tokenizer": kind}})["cut"] for kind in ("char", "bpe"))
+    assert chars["tokens"] == 594_060 and chars["characters"] == 1 and len(chars["first"]) == 120
+    assert "".join(pieces["first"]).startswith("".join(chars["first"])) and len(pieces["first"]) < 80
+    assert pieces["tokens"] < 0.6 * chars["tokens"] and pieces["characters"] > 1.7
+    odd = ask.check({"preset": "ladder/03-multi-head", "changes": {"data.tokenizer": "bpe", "data.vocab_size": 9000}})
+    assert "257 to 8,192" in odd["problems"][0] and odd["cut"] is None
+
+
 def test_finished_steps_are_marked(ask, store):
     run = trained(store, steps=5, owner=BOB)
     store.append(run, [Finished(5, 2.0, 1.0)])

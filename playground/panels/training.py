@@ -22,7 +22,12 @@ role="slider" aria-label="Loss curves: the arrow keys read them" aria-valuemin="
 <label title="The loss of each batch, smoothed"><input type="radio" name="of" value="training" checked><span>training</span></label>
 <label title="The loss on text the model never learns from"><input type="radio" name="of"
 value="validation"><span>validation</span></label></div>
-<span class="unit">loss, nats a token</span></div>
+<div class="segments small" role="radiogroup" aria-label="Loss in">
+<label title="The loss as it is trained: compares among runs with the same tokens"><input type="radio" name="measure"
+value="nats" checked><span>nats a token</span></label>
+<label title="The same by the characters of the text: compares whatever the tokens are"><input type="radio" name="measure"
+value="bits"><span>bits a character</span></label></div>
+<span class="unit" role="status"></span></div>
 <p class="hint"></p></div>
 <div class="tools">
 <div class="segments small" role="radiogroup" aria-label="Horizontal axis">

@@ -9,14 +9,15 @@ import { Others } from "./others.js";
 import { guestLines } from "./result_lines.js";
 import { Crosshair } from "./overlay.js";
 import { BATCH, CHECKS, SMOOTH, beside, dashOf, inFront, layout } from "./figure.js";
-import { changes, extent, labels, named, parts, points, ranges, shared } from "./series.js";
+import { changes, extent, labels, measured, named, parts, points, ranges, shared } from "./series.js";
 import { bindControls } from "./controls.js";
 import { bindNote } from "./note.js";
 import { bindRuns } from "./runs.js";
 
 const VIEW = "gpt-playground-view";
 const PUBLISHED_TEXT = "tinyshakespeare"; // what the published losses are of
-const VIEWED = { unit: "steps", of: "training", logX: false, logY: false, smoothing: 70 }; // at first
+const CHARACTERS = { bits: 1 / Math.LN2 }; // and of its characters
+const VIEWED = { unit: "steps", of: "training", measure: "nats", logX: false, logY: false, smoothing: 70 }; // at first
 const RESTS = 5; // times as long as it draws: many curves take long, and the training needs the machine
 const ROOM = { train: 96, compare: 190 }, NARROW = 560; // px for words right of the curves
 
@@ -49,6 +50,7 @@ class Chart {
     this.box = root.querySelector("#chart-root");
     this.plot = root.querySelector(".plot");
     this.hint = root.querySelector(".hint");
+    this.unit = root.querySelector(".unit");
     this.props = props;
     this.view = { ...VIEWED, ...(recall(VIEW) || {}) };
     this.zoomed = false;
@@ -59,7 +61,7 @@ class Chart {
     this.checked = this.marked = 0; // how many checks and marks are drawn
     this.front = null; // the shown run as one of the lines,
     this.heads = []; // and its smoothed curve
-    this.others = new Others(props.earlier.length, () => this.rebuild());
+    this.others = new Others(props.earlier.length, () => this.rebuild(), () => this.view.measure === "bits");
     this.lines = []; // the runs drawn beside it
     this.lengths = new Map(); // what each run's average was measured by
     this.named = ""; // what the list said of the runs drawn
@@ -97,12 +99,30 @@ class Chart {
     remember(VIEW, this.view);
     if (!("smoothing" in view)) this.zoomed = false;
     if (this.drawn) this.rebuild();
+    if ("measure" in view) this.others.fetch();
+  }
+
+  // Runs whose losses do not compare in nats a token, since they read other tokens of the same text.
+  get mixed() {
+    const runs = this.all.map(({ run }) => run), [first] = runs;
+    return runs.some((run) => run.text !== first.text && run.held_out === first.held_out);
+  }
+
+  // The view with the unit of the losses.
+  get seen() {
+    const { mixed } = this;
+    return { ...this.view, mixed, bits: mixed || this.view.measure === "bits" };
   }
 
   // What the chart is about: the shown run, or the form before there is one.
   get run() { return session.shown; }
   get total() { return this.run?.total || Number(value("train.steps")) || 1; }
-  get references() { return this.run?.head?.references || form.checked?.references || []; }
+  get references() {
+    const { head } = this.run || {}, about = head?.references ? head : form.checked;
+    const lines = about?.references || [], losses = measured(lines.map(([, loss]) => loss), about, this.seen.bits);
+    return lines.map(([words], i) => [words, losses[i]]).filter(([, loss]) => loss != null);
+  }
+
   get shows() { return Boolean(this.run) && (document.body.dataset.view !== "compare" || isDrawn(this.run.id)); }
 
   // What a step stands for on the horizontal axis; of the form, before there is a run, roughly.
@@ -125,10 +145,11 @@ class Chart {
   get published() {
     const about = this.run ? form.presets.find((p) => p.id === this.run.head?.preset) : form.preset;
     const told = (about?.published || []).filter(([step]) => step <= this.total);
-    const without = this.view.unit === "seconds" || told.length < 2 || this.among || (this.run && !this.shows);
+    const characters = this.run ? this.run.head?.text?.endsWith("/char") : value("data.tokenizer") === "char";
+    const without = this.view.unit === "seconds" || !(characters || this.seen.bits) || told.length < 2 || this.among || (this.run && !this.shows);
     const steps = without ? [] : told.map(([step]) => step), each = this.perStep;
     const x = points({ run: { tokens_per_step: each, flops: each } }, steps, [], this.view);
-    return { x, y: steps.map((_, i) => told[i][1]) };
+    return { x, y: measured(steps.map((_, i) => told[i][1]), CHARACTERS, this.seen.bits) };
   }
 
   // Another text has other losses: what was published of one is no goal on another.
@@ -143,7 +164,8 @@ class Chart {
     this.lines = [...this.others.lines(this.view.smoothing), ...guestLines()];
     this.named = this.naming();
     this.average = this.averaged();
-    const { props, view, front } = this, lines = this.all, axes = this.ranges();
+    const { props, front } = this, view = this.seen, lines = this.all, axes = this.ranges();
+    this.bits = view.bits; // as it is drawn
     const shown = inFront(props, view, { front, raw: this.run?.loss, lines, published: this.published, faint: this.foreign,
       marks: this.marks(), among: this.among });
     const data = [...this.lines.flatMap((line) => beside(props, view, line, lines)), ...shown.behind, ...shown.traces];
@@ -165,7 +187,8 @@ class Chart {
     const average = new Average(spanOf(this.view.smoothing, this.lengths.get(run.id) || 0));
     this.heads = run.steps.map((step, i) => average.add(step, run.loss[i]));
     const { steps, seconds, evals, marks } = run;
-    this.front = { run: { id: run.id, ...run.head, ...known(run.id) }, steps, smooth: this.heads, seconds, evals, marks,
+    const { text, held_out, bits } = run.head || {}, begun = run.head ? { text, held_out, bits } : {}; // the list may be older
+    this.front = { run: { id: run.id, ...run.head, ...known(run.id), ...begun }, steps, smooth: this.heads, seconds, evals, marks,
       colour: "--acc", dash: "solid", strong: true };
     return average;
   }
@@ -181,19 +204,20 @@ class Chart {
   extend(run) {
     const from = this.heads.length, checked = this.checked;
     if (!this.drawn || run !== this.run || (from === run.steps.length && checked === run.evals.length)) return;
-    if (run.marks.length > this.marked || run.steps[from] < run.head?.forked_at) { this.rebuild(); return; }
+    if (this.seen.bits !== this.bits || run.marks.length > this.marked || run.steps[from] < run.head?.forked_at) { this.rebuild(); return; }
     const began = performance.now();
     clearTimeout(this.late);
     if (began < this.rest) { this.late = setTimeout(() => this.extend(run), this.rest - began); return; }
     const steps = run.steps.slice(from), loss = run.loss.slice(from), checks = run.evals.slice(checked);
+    const shown = (losses) => measured(losses, this.front.run, this.bits);
     const x = points(this.front, steps, run.seconds.slice(from), this.view);
     const smooth = steps.map((step, i) => this.average.add(step, loss[i]));
     this.heads.push(...smooth);
     this.checked = run.evals.length;
     const places = [BATCH, SMOOTH, CHECKS].map((trace) => this.place + trace);
     const old = places.map((place) => this.plot.data[place]);
-    const more = [[x, loss], [x, smooth],
-      [points(this.front, checks.map((e) => e[0]), checks.map((e) => e[2]), this.view), checks.map((e) => e[1])]];
+    const more = [[x, shown(loss)], [x, shown(smooth)],
+      [points(this.front, checks.map((e) => e[0]), checks.map((e) => e[2]), this.view), shown(checks.map((e) => e[1]))]];
     const traces = { x: old.map(({ x }, i) => [...x, ...more[i][0]]), y: old.map(({ y }, i) => [...y, ...more[i][1]]) };
     Plotly.update(this.plot, traces, this.fitting(), places); // at once: each call draws everything anew
     this.crosshair?.update();
@@ -220,7 +244,7 @@ class Chart {
     const aside = this.run && !this.shows && this.among;
     const reach = aside ? 0 : extent(this.run || {}, this.view.unit, this.total, this.perStep);
     const { perStep: each, references, published } = this;
-    return ranges(this.all, this.view, { reach, perStep: each, references, published: published.y });
+    return ranges(this.all, this.seen, { reach, perStep: each, references, published: published.y });
   }
 
   // Words -----------------------------------------------------------------------------------------------------------
@@ -229,7 +253,7 @@ class Chart {
     const { l, t, b } = this.props.layout.margin, { clientWidth, clientHeight } = this.plot, r = this.room;
     const size = { w: clientWidth - l - r, h: clientHeight - t - b, r }, { logX, logY } = this.view;
     const { total, common, among, references, published, foreign } = this;
-    const said = labels(this.all, { ...this.view, total, beside: common, among, references, published, foreign });
+    const said = labels(this.all, { ...this.seen, total, beside: common, among, references, published, foreign });
     return annotations(said, { ...axes, logX, logY }, size, this.colour);
   }
 
@@ -239,23 +263,35 @@ class Chart {
     return runs.map((run) => `${run.id} ${run.name} ${run.status}`).join("|");
   }
 
-  marks() { return changes(this.all, this.view); }
+  marks() { return changes(this.all, this.seen); }
 
   // What the crosshair reads.
   readable() {
+    const view = this.seen;
     return this.all.map((line) => ({ id: line.run.id, name: named(line, this.common, this.among), strong: line.strong,
       colour: line.colour || "--mut", dash: dashOf(this.props, line), wide: line.strong ? 3 : 2,
-      ...parts(line, this.view).own }));
+      ...parts(line, view).own }));
   }
 
   tell() {
     const { run } = this, soon = run?.status === "queued" && !run.steps.length && !this.lines.length;
     const uncounted = this.view.unit === "flops" && run?.head && !run.head.flops;
+    this.tellUnit();
     this.hint.textContent = !run && !this.lines.length ? "Press Train: the loss curve grows here."
       : uncounted ? "The operations of this run were not counted." : soon ? "The curve begins in a moment." : "";
     const { id = "", steps = [], status = "", more } = run || {}, drawn = this.heads.length;
     const late = more || drawn < steps.length; // it has ended, but its points are still on their way
     const told = late && !GOING.includes(status) ? "loading" : status;
     Object.assign(this.box.dataset, { run: id, status: told, step: steps[drawn - 1] || 0, points: drawn });
+  }
+
+  // Nats a token cannot be chosen where they do not compare.
+  tellUnit() {
+    const { mixed } = this, { bits } = this.seen, words = mixed ? "since these runs read other tokens" : "";
+    for (const radio of this.box.querySelectorAll("[name=measure]")) {
+      radio.checked = (radio.value === "bits") === bits;
+      radio.disabled = mixed && radio.value === "nats";
+    }
+    if (this.unit.textContent !== words) this.unit.textContent = words;
   }
 }

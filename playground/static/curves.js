@@ -39,11 +39,12 @@ export function rangeX(unit, total, perStep, run) {
   return [0, run?.after ? Math.max(0.1, (run.last / run.after) * Math.max(total, run.after)) : 10];
 }
 
-// From a little under the lowest curve to a little over guessing; a curve that starts far above is cut off.
-export function rangeY(values, references) {
+// From a little under the lowest curve to a little over guessing; a curve that starts far above is cut off, unless it may
+// be one for which guessing is worse.
+export function rangeY(values, references, mixed) {
   const lines = references.map(([, loss]) => loss), guessing = Math.max(...lines, 0);
   const known = values.filter((loss) => loss != null);
-  const low = Math.min(...known, ...lines), most = guessing ? 1.5 * guessing : Infinity;
+  const low = Math.min(...known, ...lines), most = guessing && !mixed ? 1.5 * guessing : Infinity;
   const high = Math.max(guessing, Math.min(Math.max(...known, 0), most));
   if (!Number.isFinite(low)) return [1, 4.5];
   return [Math.max(0, Math.floor((low - 0.12) * 5) / 5), Math.ceil((high + 0.08) * 10) / 10];

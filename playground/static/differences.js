@@ -14,7 +14,8 @@ import { Together } from "./writing_together.js";
 
 const FEWEST = 2, MOST = 8; // runs side by side
 const ASK_AFTER = 150; // ms without a change of the selection
-const UNLIKE = /cannot be compared|of different text|not the same unit/; // cautions under which no loss is the better one
+const UNLIKE = /cannot be compared|of different text/; // cautions under which no loss is the better one,
+const UNITS = /not the same unit/; // and under which bits a character alone compare
 const LOSSES = [["best", "Best held-out loss"], ["last", "Last held-out loss"], ["final", "Over the whole split"], ["bits", "Bits a character"]];
 const COUNTS = [["parameters", "Parameters"], ["steps", "Steps"], ["tokens", "Tokens"], ["seconds", "Seconds"], ["tokens_per_second", "Tokens a second"]];
 
@@ -119,7 +120,8 @@ class Differences {
   }
 
   losses(key, label) {
-    const { runs, cautions } = this.answer, known = runs.map((run) => run[key]), fair = !cautions.some((words) => UNLIKE.test(words));
+    const { runs, cautions } = this.answer, known = runs.map((run) => run[key]), unlike = (said) => cautions.some((words) => said.test(words));
+    const fair = !unlike(UNLIKE) && (key === "bits" || !unlike(UNITS));
     const lowest = fair ? Math.min(...known.filter((loss) => loss != null)) : null;
     return outcome(label, runs.map((run, i) => {
       const cell = element("td", run[key] === lowest ? "best" : "");

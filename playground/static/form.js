@@ -5,6 +5,7 @@ import {
   base, begin, differences, element, emit, form, hasEffect, isOff, load, on, ready, remember, recall, reset, set, show,
   value, words,
 } from "./state.js";
+import { bindCut } from "./cut.js";
 import { bindSchedule } from "./schedule.js";
 import { toPosition, toValue } from "./slider.js";
 
@@ -18,6 +19,7 @@ export function mount(root, { props, watch }) {
   bind(root);
   bindGroups(root);
   bindSchedule(root);
+  bindCut(root);
   begin(props.schema, props.presets);
   watch("value", () => { // an action changed it: a text was imported
     const given = JSON.parse(JSON.stringify(props.value || {}));
@@ -182,7 +184,7 @@ function check() {
     if (number !== asked) return; // a newer question is under way
     if (!answer) { timer = setTimeout(check, 2000); return; } // the server is away
     // While something does not fit, the drawing and the chart keep what was last known.
-    const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references"] : [];
+    const kept = answer.problems.length && form.checked ? ["parts", "vocab_size", "references", "bits", "cut"] : [];
     if (!answer.schedule && form.checked) kept.push("schedule");
     form.checked = { ...answer, ...Object.fromEntries(kept.map((key) => [key, form.checked[key]])) };
     emit("checked", form.checked);

@@ -11,8 +11,9 @@ const KEPT = 80;
 const SMOOTHING = 70; // of earlier runs, whatever the slider says
 
 export class Others {
-  constructor(most, changed) {
+  constructor(most, changed, inBits) {
     this.most = most; // earlier runs drawn where none are ticked
+    this.inBits = inBits; // whether losses of other tokens compare
     this.changed = changed;
     this.curves = new Map(); // by id, each as it was at its `step`
     this.busy = this.again = false;
@@ -25,10 +26,10 @@ export class Others {
     return all.filter((run) => run.id !== shown && isDrawn(run.id));
   }
 
-  // The newest over the same text, one of each name. A study's runs have a chart of their own.
+  // The newest over the same text in the same tokens, one of each name; in bits a character, in any. A study's runs have a chart of their own.
   earlier() {
-    const { shown } = session, here = shown && known(shown.id), text = shown?.head?.text || here?.text, names = new Set();
-    const fair = session.runs.filter((run) => run.id !== shown?.id && run.step > 1 && (!text || run.text === text)
+    const { shown } = session, here = shown && known(shown.id), same = this.inBits() ? "held_out" : "text", text = shown?.head?.[same] || here?.[same], names = new Set();
+    const fair = session.runs.filter((run) => run.id !== shown?.id && run.step > 1 && (!text || run[same] === text)
       && (!run.study || run.study === here?.study));
     return fair.filter((run) => !names.has(title(run)) && names.add(title(run))).slice(0, this.most);
   }

@@ -9,7 +9,7 @@ const LISTED = 16;
 
 export function bindRuns(root, chart) {
   const { view } = chart;
-  for (const [name, chosen] of [["x-axis", view.unit], ["of", view.of]]) {
+  for (const [name, chosen] of [["x-axis", view.unit], ["of", view.of], ["measure", view.measure]]) {
     root.querySelector(`input[name=${name}][value=${chosen}]`).checked = true;
   }
   root.querySelector("#log-x").checked = view.logX;
@@ -21,6 +21,7 @@ export function bindRuns(root, chart) {
   root.addEventListener("input", ({ target }) => {
     if (target.name === "x-axis") chart.set({ unit: target.value });
     else if (target.name === "of") chart.set({ of: target.value });
+    else if (target.name === "measure") chart.set({ measure: target.value });
     else if (target.id === "log-x") chart.set({ logX: target.checked });
     else if (target.id === "log-y") chart.set({ logY: target.checked });
     else if (target === smoothing) { share(); chart.set({ smoothing: Number(target.value) }); }
@@ -71,7 +72,7 @@ async function saveTable() {
 async function savePicture(chart) {
   const { plot } = chart, { width, height } = plot._fullLayout;
   const paper = chart.colour("--card"), unit = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom",
-    yshift: 6, xshift: -40, showarrow: false, text: `${chart.view.of} loss, nats a token`,
+    yshift: 6, xshift: -40, showarrow: false, text: `${chart.view.of} loss, ${chart.seen.bits ? "bits a character" : "nats a token"}`,
     font: { size: 12, color: chart.colour("--mut") } };
   const layout = { ...plot.layout, annotations: [unit, ...plot.layout.annotations], paper_bgcolor: paper, plot_bgcolor: paper };
   const picture = await Plotly.toImage({ data: plot.data, layout }, { format: "png", width, height, scale: 2 });

@@ -1,5 +1,6 @@
 // What the chart draws of its runs, by view: points, ranges, marks and labels. A line is {run, steps, smooth, seconds,
-// evals, marks, colour, dash, strong, ticked}; a view {unit, of, logX, logY}. Pure functions.
+// evals, marks, colour, dash, strong, ticked}; a view {unit, of, bits, logX, logY}. Losses are nats a token, and bits a character
+// where `bits` is true: a run's `bits` are what a nat is there. Pure functions.
 
 import { across, perStep, rangeOn, rangeX, rangeY, readAt } from "./curves.js";
 import { GOING, title, withoutSteps } from "./session.js";
@@ -14,9 +15,14 @@ export function points({ run }, steps, seconds, { unit, logX }) {
 }
 
 // The curve that is looked at, as {steps, seconds, y}.
-function curve({ steps, smooth, seconds, evals }, { of }) {
-  if (of === "training") return { steps, seconds, y: smooth };
-  return { steps: evals.map((e) => e[0]), seconds: evals.map((e) => e[2]), y: evals.map((e) => e[1]) };
+function curve({ run, steps, smooth, seconds, evals }, { of, bits }) {
+  if (of === "training") return { steps, seconds, y: measured(smooth, run, bits) };
+  return { steps: evals.map((e) => e[0]), seconds: evals.map((e) => e[2]), y: measured(evals.map((e) => e[1]), run, bits) };
+}
+
+// Losses in the unit that is shown; null where it is not known.
+export function measured(losses, run, bits) {
+  return bits ? losses.map((loss) => (loss == null || run?.bits == null ? null : loss * run.bits)) : losses;
 }
 
 // A curve's own points {x, y}, and those from before it was forked, or null. They share one.
@@ -52,7 +58,7 @@ export function ranges(lines, view, { reach, perStep: each, references, publishe
   const { unit, logX, logY } = view, least = { steps: 1, tokens: each, flops: each, seconds: 0.01 }[unit] || 1;
   const reaches = lines.filter(({ ticked }) => ticked).map((line) => extentOf(line, unit));
   const seen = [...lines.flatMap((line) => curve(line, view).y), ...published];
-  return { x: rangeOn(logX, [0, Math.max(reach, ...reaches) || 1], least), y: rangeOn(logY, rangeY(seen, references), 0.1) };
+  return { x: rangeOn(logX, [0, Math.max(reach, ...reaches) || 1], least), y: rangeOn(logY, rangeY(seen, references, view.mixed), 0.1) };
 }
 
 function extentOf({ run, steps, seconds }, unit) {
@@ -63,14 +69,14 @@ function extentOf({ run, steps, seconds }, unit) {
 // What all lines have in common, which then goes without saying.
 export function shared(lines) {
   const runs = lines.map(({ run }) => run), [first] = runs, all = (test) => runs.every(test);
-  return { preset: all((run) => run.preset === first.preset) ? first?.preset : null, text: first?.text,
+  return { preset: all((run) => run.preset === first.preset) ? first?.preset : null, held_out: first?.held_out,
     labels: (first?.labels || []).filter((label) => all((run) => run.labels?.includes(label))) };
 }
 
 // How a line is called beside a run or what is shared; the shown run has a name among others only.
 export function named(line, beside, among) {
   if (line.strong && !among) return line.run.name || "this run";
-  const other = beside?.text && line.run.text !== beside.text ? " (other text)" : "";
+  const other = beside?.held_out && line.run.held_out !== beside.held_out ? " (other text)" : "";
   const labels = withoutSteps(line.run.labels); // whose number is seen
   return title(among || labels.length ? { ...line.run, labels } : line.run, beside) + other;
 }
@@ -86,7 +92,8 @@ export function labels(lines, about) {
     const check = line.evals.length > 1 && line.evals.at(-1);
     const near = check && line.steps.at(-1) - check[0] < about.total * LATEST;
     if (!near || held || about.among) continue;
-    add(points(line, [check[0]], [check[2]], about)[0], check[1], `held out ${check[1]?.toFixed(2)}`);
+    const [out] = measured([check[1]], line.run, about.bits);
+    add(points(line, [check[0]], [check[2]], about)[0], out, `held out ${out?.toFixed(2)}`);
   }
   for (const [text, loss] of about.references) add(1, loss, text, { atEdge: true });
   const { x: [x], y: [y] } = about.published; // curves fall: to the right of the first point there is room

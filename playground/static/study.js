@@ -160,7 +160,7 @@ export class StudyView {
     const name = cell("name", "", "th"), loss = cell("loss"), drawn = cell("effect");
     const sweep = this.study.kind === "sweep";
     name.append(element("b", "", sweep ? valueOf(this.study) : "the base"), element("small", "", sweep ? "the base" : ""));
-    if (base.loss != null) loss.append(element("b", "", base.loss.toFixed(3)), element("small", "", "nats a token"));
+    if (base.loss != null) loss.append(element("b", "", base.loss.toFixed(3)), element("small", "", this.study.unit));
     drawn.append(interval({ mean: base.loss == null ? null : 0, clear: true, differences: [] }, this.scale));
     return [name, drawn, loss, cell("pairs"), cell("size", base.parameters == null ? "" : number(base.parameters)),
       cell("time", base.seconds == null ? "" : `${base.seconds.toFixed(base.seconds < 10 ? 1 : 0)} s`), cell("verdict"), this.actsOf(base)];

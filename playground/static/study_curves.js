@@ -95,7 +95,7 @@ export class Curves {
     const places = apart(ends.map(({ down }) => down), height - LINE / 2), most = this.right > MARGIN.r - 1 ? 22 : 13;
     const mut = { size: 12, color: this.colour("--mut") }, plainly = { showarrow: false, xref: "paper", yref: "paper", xanchor: "left" };
     return [
-      { ...plainly, x: 0, y: 1, yanchor: "bottom", yshift: 6, xshift: -40, text: "held-out loss, nats a token", font: mut },
+      { ...plainly, x: 0, y: 1, yanchor: "bottom", yshift: 6, xshift: -40, text: `held-out loss, ${this.study.unit}`, font: mut },
       { ...plainly, x: 1, y: 0, yanchor: "top", yshift: -7, xshift: 22, text: "steps", font: mut },
       ...ends.map((end, i) => {
         const text = plain(end.text.length > most ? `${end.text.slice(0, most - 1)}…` : end.text), color = end.ink;

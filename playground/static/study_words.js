@@ -110,5 +110,6 @@ export function verdict({ verdict: said = "", low, mean }, { going, seeds }) {
 export function conditions(study) {
   const own = study.budget.replace(/^the same (number of )?/, "equal ");
   const seeds = study.seeds.length === 1 ? "1 seed" : `${study.seeds.length} seeds`;
-  return [own, seeds, "same batches, same starting weights where shapes match"].join(" · ");
+  const bits = study.unit === "bits a character", batches = bits ? "same text, losses in bits a character" : "same batches";
+  return [own, seeds, `${batches}, same starting weights where shapes match`].join(" · ");
 }

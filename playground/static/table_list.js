@@ -14,6 +14,8 @@ export function speedOf({ step, seconds, tokens_per_step: tokens }) {
   return seconds > 0 && tokens ? (step * tokens) / seconds : null;
 }
 
+export const bitsOf = ({ val, bits }) => (val == null || bits == null ? null : val * bits);
+
 // Columns in their order: what they sort by, and whether the first click puts the highest first.
 export const COLUMNS = [
   { key: "name", label: "Run", by: (run) => lower(run.name || automatic(run)) },
@@ -22,6 +24,7 @@ export const COLUMNS = [
   { key: "step", label: "Steps", number: true, down: true, by: (run) => run.step },
   { key: "best", label: "Best", title: "Lowest loss on held-out text, nats a token", number: true, by: (run) => run.best },
   { key: "val", label: "Last", title: "Last loss on held-out text, nats a token", number: true, by: (run) => run.val },
+  { key: "bits", label: "Bits", title: "The last loss in bits a character: compares whatever the tokens are", number: true, by: bitsOf },
   { key: "seconds", label: "Time", title: "Time trained", number: true, down: true, by: (run) => run.seconds },
   { key: "speed", label: "Tokens/s", number: true, down: true, by: speedOf },
   { key: "status", label: "Status", by: (run) => run.status },

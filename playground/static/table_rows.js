@@ -3,7 +3,7 @@
 import { brief, element, show as number } from "./state.js";
 import { GOING, minus, session } from "./session.js";
 import { isAlone, isCompared, isDrawn, isHidden, look } from "./selection.js";
-import { COLUMNS, automatic, speedOf } from "./table_list.js";
+import { COLUMNS, automatic, bitsOf, speedOf } from "./table_list.js";
 import { swatch } from "./overlay.js";
 import { make } from "./svg.js";
 
@@ -76,7 +76,7 @@ function fill(row, run, inside) {
     preset: run.title, parameters: run.parameters == null ? "" : brief(run.parameters),
     step: run.step >= run.total ? number(run.step) : run.total > 9999 ? `${brief(run.step)} / ${brief(run.total)}`
       : `${number(run.step)} / ${number(run.total)}`,
-    best: loss(run.best), val: loss(run.val), seconds: run.step ? clock(run.seconds) : "",
+    best: loss(run.best), val: loss(run.val), bits: loss(bitsOf(run)), seconds: run.step ? clock(run.seconds) : "",
     speed: speedOf(run) ? brief(speedOf(run)) : "",
     status: `${STATES[run.status] || run.status}${going && run.step ? ` ${Math.floor((100 * run.step) / run.total)} %` : ""}`,
     created: ago(run.created),
