@@ -5,11 +5,10 @@ from time import perf_counter
 from typing import Any
 
 from gpt.events import Diverged, Finished, Sample, Started, Step
+from gpt.lessons import AROUND
 from gpt.options import ConfigError, replace
 from gpt.presets import Preset, list_presets
 from gpt.run import Run
-
-AROUND = 250  # published losses are single batches; ours are means over this many steps before and after
 
 
 def climb(changes: dict[str, Any], only: list[int] | None) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gpt.config import RunConfig
+from gpt.lessons import Lesson, Measured, read_lesson, read_measured
 from gpt.options import ConfigError, difference, replace, tags_of, walk
 
 FOLDER = Path(__file__).resolve().parent.parent / "presets"
 SECTIONS = ("model", "data", "train", "sample")
 WORDS = ("title", "adds", "why", "predict", "stated", "inferred")  # texts a preset may hold
-KEYS = {*WORDS, "sources", "published", *SECTIONS}
+KEYS = {*WORDS, "sources", "published", "measured", "lesson", *SECTIONS}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Preset:
     inferred: str  # what was inferred, and from what
     sources: tuple[str, ...]
     published: dict[int, float]  # step -> loss of single training batches, in nats
+    measured: dict[str, Measured]  # dataset -> what this project's own training of it came to
+    lesson: Lesson | None
     config: RunConfig
 
     @property
@@ -61,13 +64,16 @@ def read(id: str, toml: str) -> Preset:
     problems += [f"preset {id}: {word} is missing." for word in missing]
     try:
         config = replace(RunConfig(), _changes(table))
+        measured = read_measured(table.get("measured", {}))
+        lesson = read_lesson(table["lesson"], config) if "lesson" in table else None
     except ConfigError as error:
         problems += [f"preset {id}: {problem}" for problem in error.problems]
     if problems:
         raise ConfigError(problems)
     published = {int(step): float(loss) for step, loss in table.get("published", {}).items()}
     words = {word: " ".join(table.get(word, "").split()) for word in WORDS}
-    return Preset(id=id, **words, sources=tuple(table.get("sources", ())), published=published, config=config)
+    return Preset(id=id, **words, sources=tuple(table.get("sources", ())), published=published, measured=measured,
+                  lesson=lesson, config=config)
 
 
 def _changes(table: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from playground.bringing import MOST_BYTES, TOO_LARGE, bring_for, take_for
 from playground.direct import binary, direct, received, streamed
 from playground.page import Page
 from playground.panels import (
-    card, code, health, inspecting, masthead, model, result, runs_table, settings, studies, training, writing,
+    card, code, health, inspecting, learn, masthead, model, result, runs_table, settings, studies, training, writing,
 )
 from playground.panels.island import ROUTE
 from playground.questions import questions
@@ -54,6 +54,8 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
                 desk = training.training()
                 card.card()
                 writing.writing()
+                with gr.Column(elem_id="learning"):
+                    learn.learn()
                 with gr.Column(elem_id="comparing"):
                     runs_table.runs_table()
                     studies.differences()
@@ -87,7 +89,7 @@ def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any)
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
     sheets = ("page", "form", "diagram", "chart", "card", "compare", "studies", "inspect", "embeddings", "health", "code",
-              "result")
+              "learn", "result")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,

@@ -17,7 +17,7 @@ from gpt.measure import BITS, bits
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
-from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, pairing, plots, sharing
+from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, lessons, pairing, plots, sharing
 from playground.asked import fields, moment, sendable, visitor_of, whole
 from playground.rows import (GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, references_of, row,
                              total_of, works)
@@ -34,7 +34,8 @@ PROMPT = 24  # letters of a prompt beside the samples
 if TYPE_CHECKING:
     from gpt.data import Dataset
 
-QUESTIONS = (*comparing.QUESTIONS, coding.script, bringing.weights, healthy.health, pairing.pairs, *sharing.QUESTIONS)
+QUESTIONS = (*comparing.QUESTIONS, *sharing.QUESTIONS, coding.script, bringing.weights, healthy.health, pairing.pairs,
+             lessons.reveal)
 
 Question = Callable[[Any], Answer]
 
@@ -67,6 +68,8 @@ class Questions:
     belief: Question
     pairs: Question  # parts taken out, and runs without them
     writes: Question
+    lesson: Question  # the ladder as lessons
+    reveal: Question
 
 
 def questions(store: RunStore, scheduler: Scheduler) -> Questions:
@@ -110,9 +113,10 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
                          "touched": max((run.touched for run in known), default=since)})
 
     about_store = {question.__name__: refusing(store, question) for question in QUESTIONS}
-    about_models = {question.__name__: refusing(store, partial(question, scheduler)) for question in (*inspecting.QUESTIONS, *evolving.QUESTIONS, *pairing.QUESTIONS)}
+    about_models = {question.__name__: refusing(store, partial(question, scheduler))
+                    for question in (*inspecting.QUESTIONS, *evolving.QUESTIONS, *pairing.QUESTIONS)}
     return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs,
-                     **about_store, **about_models)
+                     lesson=lessons.lesson, **about_store, **about_models)
 
 
 def refusing(store: RunStore, question: Callable[[RunStore, Any], Answer]) -> Question:

@@ -14,6 +14,7 @@ MASTHEAD = """
 <rect class="c-norm" x="5" y="9.7" width="14" height="4.6" rx="2"/>
 <rect class="c-attn" x="5" y="16.4" width="14" height="4.6" rx="2"/></svg>
 GPT Playground</h1><nav class="views" aria-label="Views">
+<button type="button" data-view="learn" aria-pressed="false">Learn</button>
 <button type="button" data-view="train" aria-pressed="true">Train</button>
 <button type="button" data-view="compare" aria-pressed="false">Compare</button>
 <button type="button" data-view="inspect" aria-pressed="false">Inspect</button>

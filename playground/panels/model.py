@@ -27,7 +27,8 @@ can do.</li>
 <li><b>Take the next step</b> of the ladder: each adds one part.</li>
 <li><b>Switch a part off</b>, in the drawing above or on the right, and train again. The gap between two
 curves is what it was worth.</li>
-</ol></section>
+</ol><p>New to all this? <button type="button" class="link" data-lesson="1">Twelve short lessons</button> begin at the first
+step.</p></section>
 <dialog id="model-dialog" aria-label="The model, large"><header><b>The model</b> <span class="total mono"></span>
 <button type="button" class="close" aria-label="Close">×</button></header>
 <div class="drawing"></div><p class="legend" hidden></p>{CHOICES}</dialog>"""

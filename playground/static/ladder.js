@@ -40,11 +40,19 @@ function paint(root) {
   const say = root.querySelector("#say"), more = root.querySelector("#sources");
   say.replaceChildren(element("b", "", `${chosen.title}.`), ` ${chosen.adds} ${chosen.why} `,
     element("span", "predict", chosen.predict));
+  if (chosen.number) say.append(" ", toLesson(chosen.number));
   const entries = [["Stated", chosen.stated], ["Inferred", chosen.inferred], ["Sources", chosen.sources.join(", ")]];
   more.querySelector("dl").replaceChildren(...entries.filter(([, said]) => said)
     .flatMap(([title, said]) => [element("dt", "", title), element("dd", "", said)]));
   more.hidden = !entries.some(([, said]) => said);
   more.open = false;
+}
+
+function toLesson(number) {
+  const made = element("button", "link", "Lesson");
+  Object.assign(made, { type: "button", title: `Step ${number} as a lesson` });
+  made.dataset.lesson = number;
+  return made;
 }
 
 // Moves the row alone, never the page.

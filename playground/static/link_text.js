@@ -4,14 +4,15 @@ import { form } from "./state.js";
 
 export const ASKED = 200; // letters of a question
 const NAMED = 40; // letters of what is repeated to people
-const TEACHER = ["lock", "hide", "ask"];
+const TEACHER = ["lock", "hide", "ask", "lesson"];
 const SWITCH = { on: true, true: true, 1: true, yes: true, off: false, false: false, 0: false, no: false };
 
 // {preset, changes, result, lock, hide, ask, locked, hidden, wrong, says}: `result` is for result_text.js; `lock`, `hide` and
 // `ask` as written, `locked` the paths and `hidden` the groups they stand for, `wrong` sentences on what is left out, `says`
 // whether it is about settings at all.
 export function read(text, everything = true) {
-  const link = { preset: null, changes: {}, result: "", lock: "", hide: "", ask: "", locked: [], hidden: [], wrong: [], says: false };
+  const link = { preset: null, changes: {}, result: "", lock: "", hide: "", ask: "", lesson: "", locked: [], hidden: [], wrong: [],
+    says: false };
   for (const [key, written] of new URLSearchParams(text)) {
     if (key === "preset") readPreset(link, written);
     else if (TEACHER.includes(key) || (key === "result" && everything)) link[key] = written; // too long for a server's log
@@ -23,6 +24,10 @@ export function read(text, everything = true) {
   const ask = link.ask.replace(/\s+/g, " ").trim();
   link.ask = [...ask].slice(0, ASKED).join("");
   if (link.ask !== ask) link.wrong.push(`The question is cut after ${ASKED} letters.`);
+  if (link.lesson && !form.presets.some(({ number }) => String(number) === link.lesson)) {
+    link.wrong.push(`There is no lesson ${short(link.lesson)}.`);
+    link.lesson = "";
+  }
   return link;
 }
 

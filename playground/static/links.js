@@ -3,6 +3,7 @@
 // leaves the form alone: while what it shows is open, the address stays the link's.
 
 import { copy } from "./copy.js";
+import { openLesson } from "./learn.js";
 import { read, write, writeResult } from "./link_text.js";
 import { closeResult, openResult } from "./result.js";
 import { differences, element, emit, form, load, on, ready } from "./state.js";
@@ -14,7 +15,7 @@ const COPIED_MS = 1800;
 const HUB = "https://huggingface.co";
 const LOCK = "M4.5 7V5.3a3.5 3.5 0 0 1 7 0V7M3.6 7h8.8v6H3.6Z";
 
-const NOBODY = { lock: "", hide: "", ask: "" };
+const NOBODY = { lock: "", hide: "", ask: "", lesson: "" };
 let teacher = NOBODY, written = "", timer = null, shared = false, space = "";
 
 export function bindLinks(root, named) {
@@ -22,6 +23,7 @@ export function bindLinks(root, named) {
   const button = root.querySelector("#copy-link"), note = root.querySelector("#linked");
   ready.then(() => {
     on("form", () => { hold(); clearTimeout(timer); timer = setTimeout(follow, QUIET_MS); });
+    on("lesson", (number) => { teacher = { ...teacher, lesson: number ? String(number) : "" }; follow(); });
     open(note);
     window.addEventListener("hashchange", () => { if (location.hash.slice(1) !== written) open(note); });
   });
@@ -40,9 +42,9 @@ function open(note) {
 // The form as the address says, if it says anything; it goes before the form that was remembered.
 function apply(link, note) {
   const before = { preset: form.preset.id, changes: { ...form.changes } };
-  const asked = Boolean(link.says || link.lock || link.hide || link.ask || link.wrong.length);
+  const asked = Boolean(link.says || link.lock || link.hide || link.ask || link.lesson || link.wrong.length);
   form.locked.clear();
-  teacher = asked ? { lock: link.lock, hide: link.hide, ask: link.ask } : NOBODY;
+  teacher = asked ? { lock: link.lock, hide: link.hide, ask: link.ask, lesson: link.lesson } : NOBODY;
   const has = () => JSON.stringify([form.preset.id, Object.entries(form.changes).sort()]);
   const was = has();
   if (link.says) load(link.preset || form.presets[0].id, link.changes);
@@ -55,6 +57,8 @@ function apply(link, note) {
   pose(teacher.ask);
   hold();
   emit("held");
+  if (link.lesson) openLesson(Number(link.lesson));
+  else if (link.says && document.body.dataset.view === "learn") emit("open-view", "train"); // whose form a lesson hides
 }
 
 // What was wrong with the link, until it is put away.
