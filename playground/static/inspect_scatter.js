@@ -96,10 +96,11 @@ export class Scatter {
     for (const i of [...near, chosen]) this.points[i].parentNode.append(this.points[i]); // above the others
     this.links.replaceChildren(...near.map((i) => set(make("line", {}), this.spots[chosen], this.spots[i])));
     const taken = [], every = Math.max(1, Math.round((this.names.length - 1) / PATH_LABELS));
-    const order = this.names.map((_, i) => i), first = [chosen, ...near].filter((i) => i !== null);
+    const order = this.names.map((_, i) => i), ends = this.path ? [0, this.names.length - 1] : [];
+    const first = [...new Set([chosen, ...near, ...ends])];
     for (const i of [...first, ...order.filter((i) => !first.includes(i))]) {
       const [x, y] = this.spots[i], box = [x + 5, y - LINE / 2, x + 8 + LETTER * this.names[i].length, y + LINE / 2];
-      const wanted = !this.path || first.includes(i) || i % every === 0 || i === this.names.length - 1;
+      const wanted = !this.path || first.includes(i) || i % every === 0;
       const free = wanted && (first.includes(i) || !taken.some((other) => overlap(box, other)));
       if (free) taken.push(box, [x - 4, y - 4, x + 4, y + 4]);
       this.points[i].classList.toggle("named", free);

@@ -124,7 +124,8 @@ class Inspect {
     }
     if (refused) return;
     this.answer = answer;
-    this.steps.know(answer.checkpoints, this.step === null ? answer.live : undefined, this.step === null ? answer.step : undefined);
+    if (this.step === null) this.steps.know(answer.checkpoints, answer.live, answer.step);
+    else this.steps.know(answer.checkpoints); // of the newest weights this answer tells nothing
     this.find(".in-body").hidden = false;
     this.cursor.count = answer.tokens.length + 1;
     if (this.cursor.at >= this.cursor.count) this.cursor.at = this.cursor.count - 1;
