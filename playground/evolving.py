@@ -145,11 +145,12 @@ KINDS = ("vowel", "consonant", "upper case", "digit", "punctuation", "white spac
 
 
 def kind_of(token: bytes) -> int:
-    """What sort of character a token is, as a place in KINDS."""
+    """What sort of character a token is, as a place in KINDS; of a longer one, its first that is no space."""
     try:
-        character = token.decode()
+        characters = token.decode()
     except UnicodeDecodeError:
         return KINDS.index("byte")
+    character = (characters.strip() or characters)[0]
     category, plain = unicodedata.category(character), unicodedata.normalize("NFD", character)[0]
     if category == "Ll" and plain in "abcdefghijklmnopqrstuvwxyz":
         return KINDS.index("vowel" if plain in "aeiou" else "consonant")

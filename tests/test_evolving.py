@@ -80,6 +80,7 @@ def test_kinds_of_characters():
              "\n": "white space", " ": "white space", "東": "other letter", "д": "other letter"}
     assert {letter: KINDS[kind_of(letter.encode())] for letter in kinds} == kinds
     assert KINDS[kind_of(b"\xe6")] == "byte"
+    assert [KINDS[kind_of(piece)] for piece in (b" the", b"\n\n", b" A", b"'s")] == ["consonant", "white space", "upper case", "punctuation"]
 
 
 def test_the_memory_is_bounded_and_keeps_what_was_used_last():

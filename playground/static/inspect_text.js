@@ -37,8 +37,8 @@ export class TokenText {
   build(tokens) {
     this.marked = null;
     this.spans = tokens.map((token) => {
-      const span = element("span", token.startsWith("\\x") ? "tok byte" : "tok", token === "\n" ? "↵" : token);
-      span.classList.toggle("end", token === "\n");
+      const span = element("span", token.startsWith("\\x") ? "tok byte" : "tok", token.replaceAll("\n", "↵"));
+      span.classList.toggle("end", token.endsWith("\n"));
       return span;
     });
     if (this.next) this.spans.push(element("span", "tok coming", "?"));

@@ -2,7 +2,11 @@
 
 const SIGNS = { "\n": "↵", " ": "␣", "\t": "⇥", "\r": "␍" };
 
-export const glyph = (token) => SIGNS[token] || token;
+// A token as it can be seen: spaces count at its ends, where they are part of it.
+export function glyph(token) {
+  if (token.length === 1) return SIGNS[token] || token;
+  return token.replace(/[\n\t\r]/g, (sign) => SIGNS[sign]).replace(/^ +| +$/g, (spaces) => SIGNS[" "].repeat(spaces.length));
+}
 
 // A probability as people say it: 41 %, 3.2 %, under 0.1 %.
 export function percent(p) {

@@ -136,14 +136,15 @@ function buildGroup(row) {
 }
 
 function fillGroup(row, { runs }, open, name) {
-  const best = Math.min(...runs.map((run) => run.best ?? Infinity));
+  const mixed = new Set(runs.map(({ text }) => text)).size > 1; // other tokens: their nats do not compare
+  const best = Math.min(...runs.map((run) => (run.best == null ? Infinity : mixed ? run.best * (run.bits ?? Infinity) : run.best)));
   const done = runs.filter((run) => run.status === "finished").length;
   const all = `${number(runs.length)} ${runs.length === 1 ? "run" : "runs"}`;
   row.setAttribute("aria-expanded", open);
   row.querySelector(".fold").setAttribute("aria-expanded", open);
   put(row.querySelector(".fold b"), minus(name));
   const some = done < runs.length && `${number(done)} finished`;
-  put(row.querySelector(".sum"), joined(all, some, best < Infinity && `best ${loss(best)}`));
+  put(row.querySelector(".sum"), joined(all, some, best < Infinity && `best ${loss(best)}${mixed ? " bits" : ""}`));
 }
 
 const joined = (...words) => words.filter(Boolean).join(" · ");

@@ -23,12 +23,13 @@ class Comparing:
         self.owner = self.page.evaluate(
             "import(new URL('playground/session.js', document.baseURI).href).then((m) => m.session.visitor)")
 
-    def add(self, loss: float, changes: dict | None = None, steps: int = 100, **about: object) -> str:
-        """A finished run that ends at about `loss`."""
+    def add(self, loss: float, changes: dict | None = None, steps: int = 100, characters: float = 1.0,
+            **about: object) -> str:
+        """A finished run that ends at about `loss`; its tokens hold so many characters."""
         preset = load(PRESET)
         config: RunConfig = replace(preset.config, {"train.steps": steps} | (changes or {}))
         run = self.store.create(config, owner=self.owner, preset=PRESET, **named(config, preset.config) | about)
-        begun = Started(0, 20_000, 65, 3.3, 2.4, config.tokens_per_step, "CPU", "f" * 64, {}, 1e6, 500_000)
+        begun = Started(0, 20_000, 65, 3.3, 2.4, config.tokens_per_step, "CPU", "f" * 64, {}, 1e6, 500_000, characters)
         told: list[Event] = [begun, Eval(0, 4.2, 0.0)]
         told += [Step(n, loss + 2 * math.exp(-n / 15), 0.01 * n) for n in range(1, steps + 1)]
         self.store.append(run, [*told, Eval(steps, loss + 0.05, 0.01 * steps)])
@@ -197,6 +198,28 @@ def test_axes_and_validation(comparing):
     assert said.startswith("step 99, ") and "LayerNorm 2.67" in said
     c.page.keyboard.press("Escape")
     assert not c.page.locator(".crosshair").is_visible()
+
+
+def test_other_tokens_of_one_text_are_drawn_in_bits_a_character(comparing):
+    """By themselves, while they are drawn together; else as chosen."""
+    c = comparing()
+    chars, pieces = c.add(2.2), c.add(3.3, {"data.tokenizer": "bpe"}, characters=2.0)
+    c.add(2.0, {"train.seed": 7})
+    c.open()
+    nats = c.page.locator("[name=measure][value=nats]")
+    c.tick(chars)
+    assert c.traces()[chars]["y"][-1] == pytest.approx(2.2, abs=0.1) and nats.is_checked() and nats.is_enabled()
+    c.page.click("input[value=bits] + span")
+    assert c.traces()[chars]["y"][-1] == pytest.approx(2.2 / math.log(2), abs=0.15)
+    c.page.click("input[value=nats] + span")
+    c.tick(pieces)
+    ends = {run: c.traces()[run]["y"][-1] for run in (chars, pieces)}
+    assert ends == pytest.approx({chars: 2.2 / math.log(2), pieces: 3.3 / 2 / math.log(2)}, abs=0.15)
+    assert nats.is_disabled() and "other tokens" in c.page.locator("#chart-root .unit").inner_text()
+    assert c.row(pieces).locator(".bits").inner_text() == f"{3.35 / 2 / math.log(2):.3f}"
+    c.row(pieces).locator("input[type=checkbox]").click()
+    c.drawn(chars, gone=(pieces,))
+    assert nats.is_enabled() and nats.is_checked() and c.traces()[chars]["y"][-1] == pytest.approx(2.2, abs=0.1)
 
 
 def test_names_and_tags_outlive_the_page(comparing):
