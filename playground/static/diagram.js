@@ -23,20 +23,18 @@
 //   dropout       ids dropout_embd, dropout_attn, dropout_resid_attn, dropout_resid_mlp, dropout_resid_both
 //   layers        (the badge with their number), fewer_layers, more_layers
 
-import { insideOfAttention, insideOfMlp } from "./diagram_insides.js";
+import { insideOfAttention, insideOfMlp, smallLayer } from "./diagram_insides.js";
 import { describe } from "./diagram_parts.js";
 import { Sheet } from "./diagram_sheet.js";
-import { make } from "./svg.js";
+import { brief } from "./state.js";
+import { make, text } from "./svg.js";
 
-export const WIDTH = 292;
-const MID = 147, LEFT = 42, BOX = 210, RAIL = 23, GAP = 13, TIE = 283;
+const WIDTH = 292, MID = 147, LEFT = 42, BOX = 210, RAIL = 23, GAP = 13, TIE = 283;
 
 export const diagram = (values, options = {}) => draw(describe(values, options), options);
 
 export function draw(described, options = {}) {
   const sheet = new Sheet(options);
-  sheet.wires = sheet.layer("wires");
-  sheet.frames = sheet.layer("frames");
   if (described.bigram) drawTable(sheet, described);
   else drawModel(sheet, described);
   return sheet.finish(WIDTH, options.title || "The model as a diagram, from the tokens at the foot to the scores at the top");
@@ -44,7 +42,7 @@ export function draw(described, options = {}) {
 
 function drawTable(sheet, { bigram, vocab, context }) {
   sheet.says(MID, 12, "scores of the next token", `${context} × ${vocab}`);
-  const { node } = sheet.part(bigram), size = 150, left = MID - size / 2, top = 34, cells = 10;
+  const node = sheet.part(bigram), size = 150, left = MID - size / 2, top = 34, cells = 10;
   node.append(make("rect", { class: "box c-attn", x: left, y: top, width: size, height: size, rx: 9 }));
   const grid = Array.from({ length: cells - 1 }, (_, i) => (size * (i + 1)) / cells)
     .map((at) => `M${left + at} ${top}v${size}M${left} ${top + at}h${size}`).join("");
@@ -95,13 +93,12 @@ function drawModel(sheet, described) {
 // Pieces ------------------------------------------------------------------------------------------------------------
 
 function drawTie(sheet, tie, from, to) {
-  const { node } = sheet.part(tie), d = `M${LEFT + BOX} ${from}H${TIE - 7}q7 0 7 7V${to - 7}q0 7 -7 7H${LEFT + BOX}`;
+  const node = sheet.part(tie), d = `M${LEFT + BOX} ${from}H${TIE - 7}q7 0 7 7V${to - 7}q0 7 -7 7H${LEFT + BOX}`;
   node.append(make("path", { class: "hit", d }), make("path", { class: "link", d }));
-  const middle = (from + to) / 2, label = sheet.text(TIE, middle, tie.note, "tied");
+  const middle = (from + to) / 2, label = text(TIE, middle, tie.note, "tied");
   label.setAttribute("transform", `rotate(-90 ${TIE} ${middle})`);
   node.append(make("rect", { class: "plate", x: TIE - 7, y: middle - 22, width: 14, height: 44 }), label);
   sheet.badge(tie, TIE, middle - 30);
-  sheet.toFront(node);
 }
 
 function pill(sheet, part, y, above) {
@@ -137,7 +134,7 @@ function drawGhost(sheet, ghost, y, above) {
 
 // From the top: norm after, addition, dropout, norm on the output, the layer, norm before; the rail leads around them.
 function drawSublayer(sheet, { name, layers, before, out, dropout, residual, after }, y, above) {
-  const rail = sheet.part(residual).node; // under what follows
+  const rail = sheet.part(residual); // under what follows
   const norm = (part) => {
     if (!part) return;
     sheet.wire(MID, y, above);
@@ -185,21 +182,21 @@ function drawTogether(sheet, layers, y, above) {
 }
 
 function drawLayer(sheet, layer, x, y, width) {
-  if (sheet.small) { sheet.box(layer, x, y, width, 32); return 32; }
+  if (sheet.small) return smallLayer(sheet, layer, x, y, width);
   return (layer.key === "attention" ? insideOfAttention : insideOfMlp)(sheet, layer, x, y, width);
 }
 
 // × N on the frame's upper edge, between one less and one more.
 function drawLayers(sheet, layers, top) {
   const badge = layers.find(({ key }) => key === "layers"), right = 262, ends = layers.length > 1, wide = ends ? 98 : 88;
-  const { node } = sheet.part(badge), from = right - wide;
+  const node = sheet.part(badge), from = right - wide;
   node.append(make("rect", { class: "plate round", x: from, y: top - 11, width: wide, height: 22, rx: 11 }),
-    sheet.text(from + wide / 2, top + 4, badge.note, "times"));
+    text(from + wide / 2, top + 4, badge.note, "times"));
   for (const end of layers.filter(({ by }) => by)) {
-    const { node: button } = sheet.part(end), x = end.by < 0 ? from + 12 : right - 12;
+    const button = sheet.part(end), x = end.by < 0 ? from + 12 : right - 12;
     button.append(make("circle", { class: "end", cx: x, cy: top, r: 8.5 }),
       make("path", { class: "arms", d: `M${x - 4} ${top}h8${end.by > 0 ? `M${x} ${top - 4}v8` : ""}` }));
   }
   sheet.badge(badge, from + wide / 2 + 22, top - 10);
-  if (badge.sum && !sheet.small) sheet.aside(16, top + 15, `${sheet.count(badge.sum)} a layer`);
+  if (badge.sum && !sheet.small) sheet.aside(16, top + 15, `${brief(badge.sum)} a layer`);
 }

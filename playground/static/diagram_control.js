@@ -1,10 +1,10 @@
 // The diagram as a control of the form: a click, Enter or Space on a part switches it, or opens its choices beside it.
 
-import { WIDTH, draw } from "./diagram.js";
+import { draw } from "./diagram.js";
 import { Choices } from "./diagram_choices.js";
 import { partsOf } from "./diagram_parts.js";
 import { tintAll } from "./diagram_tint.js";
-import { form, hasEffect, set, value } from "./state.js";
+import { form, set, value } from "./state.js";
 import { say } from "./toast.js";
 
 const HELD = "The link of this page holds it where it is.";
@@ -14,7 +14,7 @@ const MOVES = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1 };
 const listed = (path) => Boolean(document.querySelector(`#settings .group:not(.gone) [data-path="${path}"]`));
 
 const pathsOf = ({ toggles, offers, sets }) => (toggles ? [toggles] : sets ? Object.keys(sets) : offers).filter(listed);
-export const isHeld = (part) => {
+const isHeld = (part) => {
   const paths = pathsOf(part);
   return paths.length > 0 && paths.every((path) => form.locked.has(path));
 };
@@ -43,7 +43,6 @@ export class Control {
     svg.setAttribute("role", "group");
     for (const part of parts) this.name(svg.querySelector(`[data-id="${part.id}"]`), part);
     this.box.replaceChildren(svg);
-    this.box.style.setProperty("--wide", `${WIDTH}px`);
     if (!this.parts.has(this.current)) this.current = parts[0]?.id ?? null;
     this.node(this.current)?.setAttribute("tabindex", "0");
     if (focused) this.node(this.current)?.focus({ preventScroll: true });
@@ -89,6 +88,6 @@ export class Control {
     else if (part.toggles) set({ [part.toggles]: !value(part.toggles) });
     else if (part.sets) { if (!part.ended) set(part.sets); }
     else if (pointed && this.open === id) this.open = null; // the press has closed it
-    else this.choices.show(part, pathsOf(part).filter((path) => hasEffect(path) || part.offers.includes(path)));
+    else this.choices.show(part, pathsOf(part));
   }
 }

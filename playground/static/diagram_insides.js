@@ -1,9 +1,10 @@
 // What is inside attention and MLP: heads and what acts on them, the hidden layer and its bend.
 
 import { show } from "./state.js";
-import { make } from "./svg.js";
+import { make, text } from "./svg.js";
 
 const EDGE = 9, ROW = 17, STEP = 21; // px: margin of the inside, height of a row, and from one row to the next
+const MOST = 32; // heads drawn as squares: more are not allowed, but can be typed
 
 // From the top: output projection, weights with what changes the scores, what changes queries and keys, and their heads.
 export function insideOfAttention(sheet, part, x, y, width) {
@@ -19,7 +20,7 @@ export function insideOfAttention(sheet, part, x, y, width) {
   };
   row(on("out"));
   node.append(make("rect", { class: "still", x: left, y: at, width: wide, height: ROW, rx: 6 }),
-    sheet.text(left + wide / 2, at + 12.3, width > 150 ? `softmax(Q·Kᵀ / √${show(part.D)}) · V` : "softmax(QKᵀ)V",
+    text(left + wide / 2, at + 12.3, width > 150 ? `softmax(Q·Kᵀ / √${show(part.D)}) · V` : "softmax(QKᵀ)V",
       "chip-name quiet"));
   at += STEP;
   for (const chips of [...scores].reverse()) row(chips); // what acts first is nearer to the foot
@@ -44,8 +45,8 @@ function rows(chips, wide) {
 // Queries, keys or values: a square a head.
 function cellOf(sheet, name, count, x, y, width, height) {
   const shapes = [make("rect", { class: "still", x, y, width, height, rx: 6 })], room = width - 27;
-  const letter = (at) => sheet.text(at, y + height / 2 + 4, name, "chip-name strong");
-  if (room < 20 || !Number.isInteger(count)) return [...shapes, letter(x + width / 2)];
+  const letter = (at) => text(at, y + height / 2 + 4, name, "chip-name strong");
+  if (room < 20 || !Number.isInteger(count) || count < 1 || count > MOST) return [...shapes, letter(x + width / 2)];
   const columns = Math.min(count, count > 8 ? Math.ceil(count / 2) : count), lines = Math.ceil(count / columns);
   const each = Math.min(8, (room - 1.5 * (columns - 1)) / columns), tall = Math.min(8, (height - 8 - 2 * (lines - 1)) / lines);
   const top = y + (height - lines * tall - 2 * (lines - 1)) / 2;
@@ -62,22 +63,31 @@ export function insideOfMlp(sheet, part, x, y, width) {
   const outer = part.ratio >= 1 ? Math.max(0.34, 1 / part.ratio) * most : 0.8 * most, narrow = width < 150;
   const shape = (top, upper, lower) => `M${middle - upper / 2} ${top}h${upper}l${(lower - upper) / 2} ${ROW}h${-lower}z`;
   let at = y + 25;
-  const down = sheet.part(second).node;
+  const down = sheet.part(second);
   down.append(make("path", { class: "box c-mlp", d: shape(at, outer, second.off ? outer : hidden) }),
-    sheet.text(middle, at + 12.5, second.off ? (narrow ? "off" : "no second layer") : short(second.note, narrow), "chip-name"));
+    text(middle, at + 12.5, second.off ? (narrow ? "off" : "no second layer") : short(second.note, narrow), "chip-name"));
   sheet.badge(second, middle + outer / 2, at);
   at += STEP;
   sheet.chip({ ...bend, note: narrow ? "" : bend.note }, middle - hidden / 2, at, hidden, ROW);
   at += STEP;
   node.append(make("path", { class: "still", d: shape(at, hidden, part.ratio >= 1 || !second.off ? outer : hidden) }),
-    sheet.text(middle, at + 12.5, narrow ? short(part.up, true) : part.up, "chip-name quiet"));
+    text(middle, at + 12.5, narrow ? short(part.up, true) : part.up, "chip-name quiet"));
+  return height;
+}
+
+// Without insides, but for the position where it is told within attention. Returns its height, as the others do.
+export function smallLayer(sheet, part, x, y, width) {
+  const position = part.inner.find(({ key }) => key === "position"), height = position ? 50 : 32;
+  if (!position) { sheet.box(part, x, y, width, height); return height; }
+  frame(sheet, part, x, y, width, height);
+  sheet.chip(position, x + EDGE, y + 26, width - 2 * EDGE, ROW);
   return height;
 }
 
 const short = (words, narrow) => (narrow ? words.replace("2 × ", "").replaceAll(" ", "") : words);
 
 function frame(sheet, part, x, y, width, height) {
-  const { node } = sheet.part(part);
+  const node = sheet.part(part);
   node.append(make("rect", { class: `box c-${part.colour}`, x, y, width, height, rx: 9 }));
   sheet.strip(node, x, y, width, height);
   sheet.title(part, node, x, y + 1, width, 23);

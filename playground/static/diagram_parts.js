@@ -61,7 +61,8 @@ class Made {
 
   part(key, name, { id = key, toggles, offers = [], judged = toggles ? [toggles] : [], self = judged[0], ...rest }) {
     return { key, id, name, note: "", off: false, colour: "", count: this.counts[id] || 0, ...rest,
-      self: self ? path(self) : null, toggles: toggles ? path(toggles) : null, offers: offers.map(path), judged: judged.map(path) };
+      self: self ? path(self) : null, toggles: toggles ? path(toggles) : null, offers: offers.map(path),
+      judged: judged.map(path) };
   }
 
   dropout(name, about = {}) {
@@ -170,14 +171,15 @@ const rounded = (x) => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x)); 
 
 function mlpOf(made) {
   const m = made.option, { C, counts } = made, second = m("mlp_proj"), gated = ["swiglu", "geglu"].includes(m("activation"));
-  const hidden = second ? Math.max(1, rounded(m("expansion") * C)) : C, up = `${C} → ${hidden}`;
+  const hidden = second ? Math.max(1, rounded(m("expansion") * C)) : C;
+  const known = Number.isFinite(hidden / C), F = known ? hidden : "?", up = `${C} → ${F}`; // what was typed may be no number
   const inner = [
     made.part("activation", made.label("activation"), { note: gated ? "gate × up" : "", colour: "mlp", offers: ["activation"],
       judged: ["activation"] }),
-    made.part("mlp_proj", "Second layer", { note: second ? `${hidden} → ${C}` : "off", off: !second, colour: "mlp",
+    made.part("mlp_proj", "Second layer", { note: second ? `${F} → ${C}` : "off", off: !second, colour: "mlp",
       toggles: "mlp_proj", within: true }),
   ];
-  return { inner, ratio: hidden / C, up: `${gated ? "2 × " : ""}${up}`, ...made.part("mlp", "MLP", { colour: "mlp", offers: MLP,
-    note: second ? `${up} → ${C}` : up, count: (counts.mlp_fc || 0) + (counts.mlp_proj || 0),
+  return { inner, ratio: known ? hidden / C : 1, up: `${gated ? "2 × " : ""}${up}`, ...made.part("mlp", "MLP", {
+    colour: "mlp", offers: MLP, note: second ? `${up} → ${C}` : up, count: (counts.mlp_fc || 0) + (counts.mlp_proj || 0),
     judged: ["mlp", "expansion", "bias"] }) };
 }

@@ -11,7 +11,8 @@ export class Sheet {
   constructor({ lit, marked = {}, tint = {}, held = [], small = false }) {
     this.svg = make("svg", { class: "diagram", xmlns: "http://www.w3.org/2000/svg" });
     Object.assign(this, { small, marked, tint, held: new Set(held), lit: lit ? new Set(lit) : null, height: 0 });
-    this.marks = make("g", { class: "marks" });
+    for (const name of ["wires", "frames", "marks"]) this[name] = make("g", { class: name });
+    this.svg.append(this.wires, this.frames);
     if (this.lit) this.svg.classList.add("has-lit");
   }
 
@@ -28,14 +29,6 @@ export class Sheet {
     return this.svg;
   }
 
-  layer(name) {
-    const made = make("g", { class: name });
-    this.svg.append(made);
-    return made;
-  }
-
-  count(number) { return brief(number); }
-
   // The group of a part, which also says to who reads or points what it is.
   part(part) {
     const { key, id, off } = part, node = make("g", { class: "part", "data-key": key, "data-id": id }), tip = make("title", {});
@@ -44,16 +37,12 @@ export class Sheet {
     tip.textContent = spoken(part, this.marked[id], this.held.has(id));
     node.append(tip);
     this.svg.append(node);
-    return { node };
+    return node;
   }
-
-  toFront(node) { this.svg.append(node); }
-
-  text(x, y, words, classes) { return text(x, y, words, classes); }
 
   // A box with its name at the left, and its shape and count at the right; in two lines where it is tall and narrow.
   box(part, x, y, width, height) {
-    const { node } = this.part(part), two = width < 150;
+    const node = this.part(part), two = width < 150;
     node.append(make("rect", { class: `box c-${part.colour || "none"}`, x, y, width, height, rx: Math.min(9, height / 3) }));
     this.strip(node, x, y, width, height);
     if (two && height > 30) {
@@ -71,7 +60,7 @@ export class Sheet {
   }
 
   note(part, x, y, room, left = false) {
-    const made = text(x, y, "", left ? "ps left" : "ps"), count = !this.small && part.count ? this.count(part.count) : "";
+    const made = text(x, y, "", left ? "ps left" : "ps"), count = !this.small && part.count ? brief(part.count) : "";
     const all = [part.note, count].filter(Boolean).join(SPACE);
     made.textContent = [all, part.note, part.brief].find((each) => each && each.length * 6.3 <= room) ?? "";
     return made;
@@ -79,7 +68,7 @@ export class Sheet {
 
   // A small box in a box, or on the wire: name and note in the middle.
   chip(part, x, y, width, height) {
-    const { node } = this.part(part), words = [part.name, part.note !== "on" && part.note].filter(Boolean).join(" ");
+    const node = this.part(part), words = [part.name, part.note !== "on" && part.note].filter(Boolean).join(" ");
     const room = (width - 8) / 5.9, shown = [words, part.name, part.brief].find((each) => each?.length <= room) ?? "";
     node.append(make("rect", { class: `box chip c-${part.colour || "none"}`, x, y, width, height, rx: 6 }),
       text(x + width / 2, y + height / 2 + 3.8, shown, "chip-name"));

@@ -133,11 +133,13 @@ def test_it_can_be_drawn_for_a_lesson(reader):
           cells: [...whole.querySelectorAll('.cell')].map((node) => node.style.fill),
           tint: whole.querySelector('.tint').style.fill,
           loud: whole.querySelector('[data-id=attention] title').textContent, tabs: whole.querySelectorAll('[tabindex]').length,
-          inner: small.querySelectorAll('[data-id=attn_proj], [data-id=activation]').length }; }""" % IMPORT.format("diagram"))
+          inner: small.querySelectorAll('[data-id=attn_proj], [data-id=activation]').length,
+          turned: diagram({ 'model.position': 'rope' }, { small: true }).querySelectorAll('[data-id=position]').length }; }"""
+        % IMPORT.format("diagram"))
     assert set(found["lit"]) == {"norm_attn_before", "norm_mlp_before", "head"}
     assert found["marks"] == 1 and "differs: was <b>tied</b>" in found["words"]
     assert found["cells"] == ["rgb(4, 5, 6)", "rgb(7, 8, 9)"] and found["tint"] == "rgb(1, 2, 3)" and "loud" in found["loud"]
-    assert found["role"] == "img" and found["tabs"] == 0 and found["inner"] == 0
+    assert found["role"] == "img" and found["tabs"] == 0 and found["inner"] == 0 and found["turned"] == 1
 
 
 # A click, and the form
@@ -199,6 +201,21 @@ def test_the_diagram_follows_the_form(reader):
     reader.choose("ladder/01-bigram")
     reader.page.wait_for_selector(f"{DRAWING} [data-id=bigram]")
     assert part(reader, "attention").count() == 0
+
+
+def test_what_cannot_be_built_is_drawn_as_far_as_it_is_known(reader):
+    """Without errors in the console, which the reader's end looks for; and without counts, which there are none of."""
+    assert "parameters" in said(reader, "mlp")
+    mlp = f"{DRAWING} [data-id=mlp]"
+    for path, typed, name, words in (("n_head", 10**9, "attention", "1,000,000,000 heads"), ("n_embd", "wide", "mlp", "wide → ?"),
+                                     ("n_layer", -3, "layers", "× -3"), ("expansion", 0, "mlp", "→ 1")):
+        reader.page.evaluate("async (values) => { const { set } = %s; set(values); }" % IMPORT.format("state"),
+                             {f"model.{path}": typed})
+        wait_said(reader, name, words)
+        reader.page.wait_for_selector("#problems li")
+        reader.page.wait_for_function("(mlp) => !/parameters/.test(document.querySelector(mlp).ariaLabel)", arg=mlp)
+        reader.page.evaluate("async () => { const { form, load } = %s; load(form.preset.id); }" % IMPORT.format("state"))
+        wait_said(reader, "mlp", "parameters")
 
 
 def test_by_keyboard(reader):
