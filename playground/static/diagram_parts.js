@@ -40,7 +40,7 @@ export function partsOf(described) {
   if (described.bigram) return [described.bigram];
   const { head, tie, final, block, dropout, position, embedding } = described;
   const inner = [...block.sublayers].reverse().flatMap(({ before, layers, out, dropout, residual, after }) =>
-    [after, residual, dropout, out, ...[...layers].reverse().flatMap((layer) => [layer, ...layer.inner]), before]);
+    [after, residual, dropout, out, ...[...layers].reverse().flatMap((layer) => [layer, ...[...layer.inner].reverse()]), before]);
   return [head, tie, final, ...block.layers, ...inner, ...block.ghosts, dropout, position.inside ? null : position, embedding]
     .filter(Boolean);
 }
@@ -157,8 +157,8 @@ function insidesOf(made) {
     judged: [name] });
   return [
     m("qk_norm") && made.part("qk_norm", "QK-norm", { on: "qk", note: "on", colour: "norm", toggles: "qk_norm" }),
-    position.inside && { ...position, on: position.inside === "rope" ? "qk" : "scores" },
     m("softcap") > 0 && chip("softcap", "cap", "Cap on the scores", `±${show(m("softcap"))}`),
+    position.inside && { ...position, on: position.inside === "rope" ? "qk" : "scores" },
     m("window") > 0 && chip("window", "window", "Window", show(m("window"))),
     m("dropout_attn") > 0
       && { ...made.dropout("dropout_attn", { full: "Dropout on the attention weights", on: "weights" }), name: "drop" },

@@ -66,7 +66,7 @@ class Card {
       if (host === this.dialog && !host.open) continue;
       control.paint(described, { marked, tint });
       this.tell(legend, partsOf(described), marked);
-      if (parameters != null) host.querySelector("#total, .total").textContent = show(parameters);
+      if (form.checked) host.querySelector("#total, .total").textContent = parameters == null ? "–" : show(parameters);
     }
   }
 

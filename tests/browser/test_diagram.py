@@ -207,7 +207,7 @@ def test_what_cannot_be_built_is_drawn_as_far_as_it_is_known(reader):
     """Without errors in the console, which the reader's end looks for; and without counts, which there are none of."""
     assert "parameters" in said(reader, "mlp")
     mlp = f"{DRAWING} [data-id=mlp]"
-    for path, typed, name, words in (("n_head", 10**9, "attention", "1,000,000,000 heads"), ("n_embd", "wide", "mlp", "wide → ?"),
+    for path, typed, name, words in (("n_head", 10**9, "attention", "1,000,000,000 heads"), ("n_embd", "wide", "mlp", "→ ?"),
                                      ("n_layer", -3, "layers", "× -3"), ("expansion", 0, "mlp", "→ 1")):
         reader.page.evaluate("async (values) => { const { set } = %s; set(values); }" % IMPORT.format("state"),
                              {f"model.{path}": typed})
