@@ -184,7 +184,7 @@ function check() {
     if (number !== asked) return; // a newer question is under way
     if (!answer) { timer = setTimeout(check, 2000); return; } // the server is away
     // While something does not fit, the drawing and the chart keep what was last known.
-    const lasting = ["parts", "pieces", "vocab_size", "references", "bits", "cut"];
+    const lasting = ["parts", "vocab_size", "references", "bits", "cut"];
     const kept = answer.problems.length && form.checked ? lasting : [];
     if (!answer.schedule && form.checked) kept.push("schedule");
     form.checked = { ...answer, ...Object.fromEntries(kept.map((key) => [key, form.checked[key]])) };
