@@ -39,8 +39,9 @@ export function describe(values, { counts = {}, vocab = null } = {}) {
 export function partsOf(described) {
   if (described.bigram) return [described.bigram];
   const { head, tie, final, block, dropout, position, embedding } = described;
+  const whole = (layer) => [layer, ...[...layer.inner].reverse()];
   const inner = [...block.sublayers].reverse().flatMap(({ before, layers, out, dropout, residual, after }) =>
-    [after, residual, dropout, out, ...[...layers].reverse().flatMap((layer) => [layer, ...[...layer.inner].reverse()]), before]);
+    [after, residual, dropout, out, ...layers.flatMap(whole), before]);
   return [head, tie, final, ...block.layers, ...inner, ...block.ghosts, dropout, position.inside ? null : position, embedding]
     .filter(Boolean);
 }
