@@ -2,7 +2,7 @@
 
 import { bind, paint } from "./form.js";
 import { hold } from "./links.js";
-import { element } from "./state.js";
+import { element, on } from "./state.js";
 
 const GAP = 10, EDGE = 8; // px from the part, and from the window
 
@@ -11,6 +11,7 @@ export class Choices {
   constructor(box, anchor) {
     Object.assign(this, { box, anchor, part: null });
     bind(box);
+    on("form", () => { if (this.part) this.fill(); });
     box.addEventListener("toggle", ({ newState }) => { if (newState === "closed") this.closed(); });
     box.addEventListener("keydown", (event) => this.key(event));
     box.addEventListener("click", ({ target }) => { if (target.closest(".close")) box.hidePopover(); });
@@ -28,17 +29,22 @@ export class Choices {
     this.box.replaceChildren(head, ...rows);
     this.box.setAttribute("aria-label", `Choices: ${part.name}`);
     this.box.dataset.part = part.colour;
+    this.fill();
     this.box.showPopover();
     this.follow(new Map([[part.id, part]]));
     (this.controls[1] || close).focus({ preventScroll: true }); // the first is the cross
+  }
+
+  // The form has other values. Not at each new drawing: it would write over what is just being typed.
+  fill() {
+    paint(this.box);
+    hold();
   }
 
   // The drawing is new: so may be what the part is called, and where it stands.
   follow(parts) {
     if (!this.part) return;
     const part = parts.get(this.part.id);
-    paint(this.box);
-    hold();
     if (part) {
       this.part = part;
       this.box.querySelector("header b").textContent = part.name;

@@ -205,7 +205,7 @@ def test_the_diagram_follows_the_form(reader):
 
 def test_what_cannot_be_built_is_drawn_as_far_as_it_is_known(reader):
     """Without errors in the console, which the reader's end looks for; and without counts, which there are none of."""
-    assert "parameters" in said(reader, "mlp")
+    wait_said(reader, "mlp", "parameters")
     mlp = f"{DRAWING} [data-id=mlp]"
     for path, typed, name, words in (("n_head", 10**9, "attention", "1,000,000,000 heads"), ("n_embd", "wide", "mlp", "→ ?"),
                                      ("n_layer", -3, "layers", "× -3"), ("expansion", 0, "mlp", "→ 1")):
@@ -232,6 +232,9 @@ def test_by_keyboard(reader):
     width = reader.page.locator("#model-card .choices [data-path='model.n_embd'] input[type=text]")
     assert reader.page.evaluate("document.querySelector('#model-card .choices').contains(document.activeElement)")
     width.fill("32")
+    reader.page.evaluate("async () => { const { emit, form } = %s; emit('checked', form.checked); }" % IMPORT.format("state"))
+    reader.page.evaluate("new Promise(requestAnimationFrame)")
+    assert width.input_value() == "32", "an answer of the server does not write over what is being typed"
     width.press("Enter")
     wait_said(reader, "embedding", "65 × 32")
     reader.page.keyboard.press("Escape")
