@@ -38,7 +38,10 @@ export function scale([low, high], answer, guess) {
   return [...rows, ticks, ends];
 }
 
-const signed = (number, digits = 2) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(digits)}`;
+const signed = (number, digits = 2) => {
+  const size = Math.abs(number).toFixed(digits), sign = number < 0 ? "−" : "+";
+  return Number(size) ? `${sign}${size}` : size;
+};
 
 function row(name, marks) {
   const made = element("div", "strand"), told = marks.filter(Boolean);
