@@ -90,7 +90,8 @@ def reveal(store: RunStore, asked: Any) -> Answer:
         here, before = pair(preset, below, data)
     change = here.validation - before.validation
     return {
-        "text": text_of(data), "title": preset.title, "below": below.title if below else None,
+        "text": text_of(data), "unit": "character" if data.tokenizer == "char" else "token",
+        "title": preset.title, "below": below.title if below else None,
         "here": vars(here), "before": vars(before), "change": change, "same": SAME, "own": own.id if own else None,
         "published": published(preset, below, here, before), "guess": judged(fields(asked).get("guess"), change),
         "because": preset.lesson.because, "usual": otherwise(preset, below, change),

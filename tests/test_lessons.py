@@ -251,6 +251,10 @@ def test_differences_are_taken_within_one_text(store):
     assert (found["text"], found["here"]["run"]) == ("my own text", run) and found["change"] == pytest.approx(-0.4)
     found = lessons.reveal(store, asked(5, changes={"data.tokenizer": "byte"}))
     assert found["text"] == "tiny plays" and found["here"]["run"] is None, "nothing is measured in bytes"
+    assert found["unit"] == "character"
+    for number in (4, 5):
+        trained(store, number, 2.0, **{"data.tokenizer": "byte"})
+    assert lessons.reveal(store, asked(5, changes={"data.tokenizer": "byte"}))["unit"] == "token"
 
 
 @pytest.mark.parametrize("guess, change, right", [

@@ -75,7 +75,7 @@ export function headline({ change: came, same }) {
 
 // The same in words. `aside` is said where it is not the visitor's own run that is told of.
 export function told(answer, aside) {
-  const { here, before, below, title, change: came, same, guess, published, text, because, usual } = answer, found = [];
+  const { here, before, below, title, change: came, same, guess, published, text, unit, because, usual } = answer, found = [];
   if (aside) found.push(element("p", "aside", aside));
   const list = element("dl");
   const guessing = below ? null : "every character as likely as any other";
@@ -85,7 +85,7 @@ export function told(answer, aside) {
   const otherwise = `Where this was measured, it came out otherwise, with ${change(usual, same)}. This is about that:`;
   if (usual != null) found.push(element("p", "aside", otherwise));
   found.push(element("p", "", because), element("p", "fine", beside(published, below, same, here, before)),
-    element("p", "fine", `Losses in nats a character, on ${text}. A difference of less than ${same} could be chance.`));
+    element("p", "fine", `Losses in nats a ${unit}, on ${text}. A difference of less than ${same} could be chance.`));
   return found;
 }
 
