@@ -5,7 +5,8 @@
 "1" is the version. The JSON is {"runs": [run, ...]}; static/result_text.js reads it, and trusts none of it. A run has
 
     preset, changes, name, status, step, parameters
-    text      {"print": the first letters of its SHA-256, "vocab", "unigram", "bigram"}: what a loss can be compared with
+    text      {"print": the first letters of its SHA-256, "vocab", "unigram", "bigram"}: what a loss can be compared with;
+              "bits": what a nat a token is in bits a character, or null
     curve     {"every": steps a point stands for, "loss": means of the training loss}
     checks    {"step", "loss"}: on held-out text; `best` is the lowest as [step, loss], `final` that of the whole split
     marks     [[step, words], ...]: what was changed on the way
@@ -25,6 +26,7 @@ from typing import Any
 from gpt.changes import marked
 from gpt.compare import Outcome, names, outcome_of, preset_of
 from gpt.events import Eval, Event, Sample
+from gpt.measure import BITS
 from gpt.options import Refusal, difference, shorten
 from gpt.store import RunStore, StoredRun
 
@@ -60,12 +62,16 @@ def _told(store: RunStore, run: StoredRun, name: str) -> dict[str, Any]:
     points = store.points(run.id, 0, every, POINTS)
     return {
         "preset": preset.id, "changes": _changes(run), "name": shorten(name, NAME), "status": run.status, "step": run.step,
-        "parameters": run.parameters, "text": {"print": (run.fingerprint or "")[:PRINT], "vocab": run.vocab_size,
-                                               "unigram": _real(run.unigram), "bigram": _real(run.bigram)},
+        "parameters": run.parameters, "text": _text(run),
         "curve": {"every": every, "loss": _steps_between(map(_thousandths, (loss for _, loss, _ in points)))},
         **_checked(events, outcome), "marks": [[step, shorten(words, WORDS)] for step, words in marked(events)[:MARKS]],
         "sample": _sample(events),
     }
+
+
+def _text(run: StoredRun) -> dict[str, Any]:
+    return {"print": (run.fingerprint or "")[:PRINT], "vocab": run.vocab_size, "unigram": _real(run.unigram),
+            "bigram": _real(run.bigram), "bits": round(run.measured(1.0, BITS), 6) if run.characters else None}
 
 
 def _changes(run: StoredRun) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from gpt.presets import load, named
 from gpt.store import RunStore
 
 PRESET = "ladder/03-multi-head"
-STARTED = Started(0, 21_185, 65, 3.32, 2.45, 32, "CPU", "c0ffee" + "0" * 58, {})
+STARTED = Started(0, 21_185, 65, 3.32, 2.45, 32, "CPU", "c0ffee" + "0" * 58, {}, characters=1.0)
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def test_a_link_holds_what_came_of_a_run(store):
     assert about["changes"] == {"train.steps": 720, "train.seed": 7, "model.norm": "rms", "train.lr": 1e-4}
     assert (about["best"], about["final"], about["status"], about["step"]) == ([720, 2.1], 2.222, "finished", 720)
     assert about["marks"] == [[300, "lr 1e-4"]] and about["text"]["print"] == "c0ffee00"
+    assert about["text"]["bits"] == pytest.approx(1.442695)
     assert about["sample"]["text"].startswith("<b>O</b>") and len(about["sample"]["text"]) == link.SAMPLE
     assert "me" not in about.values() and run not in json.dumps(about)
 

@@ -29,6 +29,6 @@ aria-valuemin="0" aria-valuenow="0"></div>
 
 def result() -> gr.HTML:
     """The dialog of a result link: curves, outcomes, settings and a sample, to be read only."""
-    words = [name for name, _ in plots.references(1, 0.0, 0.0)]
+    words = {kind: [name for name, _ in plots.references(1, 0.0, 0.0, kind)] for kind in ("char", "byte", "bpe")}
     return island("result", RESULT, elem_id="result", layout=plots.layout(), traces=plots.traces(),
                   checked=plots.traces(held_out=True), compared=plots.compared(), inherited=plots.inherited(), references=words)

@@ -16,7 +16,7 @@ const HUB = "https://huggingface.co";
 const LOCK = "M4.5 7V5.3a3.5 3.5 0 0 1 7 0V7M3.6 7h8.8v6H3.6Z";
 
 const NOBODY = { lock: "", hide: "", ask: "", lesson: "" };
-let teacher = NOBODY, written = "", timer = null, shared = false, space = "";
+let teacher = NOBODY, written = "", seen = "", timer = null, shared = false, space = "";
 
 export function bindLinks(root, named) {
   space = named;
@@ -31,7 +31,7 @@ export function bindLinks(root, named) {
 }
 
 function open(note) {
-  const hash = location.hash.slice(1), link = hash ? read(hash) : read(location.search.slice(1), false);
+  const hash = seen = location.hash.slice(1), link = hash ? read(hash) : read(location.search.slice(1), false);
   shared = Boolean(link.result);
   if (!shared) { closeResult(); apply(link, note); return; }
   if (link.says) link.wrong.push("Settings beside a result are left out: it has its own.");
@@ -76,13 +76,14 @@ function tell(note, wrong) {
 
 // A form as it came with the page needs no words.
 function follow() {
-  if (shared) return;
+  if (shared || location.hash.slice(1) !== seen) return; // another link has come, and is about to be opened
   const text = write(teacher), plain = !Object.keys(form.changes).length && form.preset === form.presets[0];
   written = plain && !Object.values(teacher).some(Boolean) ? "" : text;
   if (written === location.hash.slice(1)) return;
   try {
     history.replaceState(history.state, "", `${location.pathname}${search()}${written ? `#${written}` : ""}`);
     if (framed() && ancestor() === HUB) window.parent.postMessage({ hash: written ? `#${written}` : "" }, HUB);
+    seen = location.hash.slice(1);
   } catch { /* a browser that counts such changes: the next one brings it up to date */ }
 }
 

@@ -15,7 +15,7 @@ const NONE = { x: [], y: [] };
 export class ResultChart {
   constructor(box, props) {
     Object.assign(this, { box, props, plot: box.querySelector(".plot"), runs: [], lines: [] });
-    this.view = { unit: "steps", of: "training", logX: false, logY: false };
+    this.view = { unit: "steps", of: "training", logX: false, logY: false, bits: false };
     box.addEventListener("input", ({ target }) => { this.view.of = target.value; this.draw(); });
     new MutationObserver(() => this.draw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     new ResizeObserver(() => this.draw()).observe(this.plot);
@@ -26,16 +26,19 @@ export class ResultChart {
     this.runs = runs;
     this.lines = runs.map((run, i) => lineOf(run, i, runs.length === 1));
     this.box.querySelector(".segments").hidden = runs.length === 1; // whose checks are drawn with its curve
-    this.view.of = "training";
+    const kinds = (key) => new Set(this.lines.map(({ run }) => run[key])).size;
+    const mixed = kinds("text") > 1 && kinds("held_out") === 1;
+    Object.assign(this.view, { of: "training", bits: mixed, mixed }); // other tokens of the same text
+    this.box.querySelector(".unit").textContent = mixed ? "loss, bits a character" : "loss, nats a token";
     this.box.querySelector("input").checked = true;
     this.draw();
   }
 
   // Of runs of one text: what guessing would reach, and two tables of counts.
   get references() {
-    const [{ text }] = this.runs, same = this.lines.every(({ run }) => run.text === this.lines[0].run.text);
+    const [{ text, values }] = this.runs, same = this.lines.every(({ run }) => run.text === this.lines[0].run.text);
     const known = same ? [Math.log(text.vocab), text.unigram, text.bigram] : [];
-    return this.props.references.map((words, i) => [words, known[i]]).filter(([, loss]) => loss != null);
+    return this.props.references[values("data.tokenizer")].map((words, i) => [words, known[i]]).filter(([, loss]) => loss != null);
   }
 
   colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();

@@ -9,16 +9,21 @@ const LOOKS = [["--r-1", "solid"], ["--r-3", "8px,4px"], ["--r-5", "2px,3px"], [
 export function lineOf(run, place, alone = false) {
   const [colour, dash] = alone ? ["--acc", "solid"] : LOOKS[place % LOOKS.length];
   const { id, name, status, step, steps, losses, marks, values } = run, total = Math.max(step, values("train.steps"));
-  const about = { id, name: alone ? "training" : name, status, step, total, labels: [], preset: run.preset?.id, text: textOf(run),
+  const about = { id, name: alone ? "training" : name, status, step, total, labels: [], preset: run.preset?.id, ...textOf(run),
     tokens_per_step: values("train.batch_size") * values("model.block_size") };
   return { run: about, steps, smooth: losses, seconds: steps.map(() => null), marks, colour, dash, strong: alone, ticked: true,
     evals: run.evals.map(([at, loss]) => [at, loss, null]) };
 }
 
-// As a row of the list says it; the link knows the first letters of the text's fingerprint.
-function textOf({ text, values }) {
-  const here = session.shown?.head?.text || "", tokenizer = values("data.tokenizer");
-  return text.print && here.startsWith(text.print) && here.endsWith(`/${tokenizer}`) ? here : `${text.print}/${tokenizer}`;
+// What one token is, as gpt/measure.py says it.
+export const tokensOf = (values) => (values("data.tokenizer") === "bpe" ? `bpe ${values("data.vocab_size")}` : values("data.tokenizer"));
+
+// As a row of the list says them; the link knows the first letters of the text's fingerprint.
+function textOf({ text: { print, bits }, values }) {
+  const { text = "", held_out = "" } = session.shown?.head || {};
+  const own = { text: `${print}/${tokensOf(values)}`, held_out: `${print}/${values("data.val_fraction")}` };
+  const like = (here, mine) => (print && here.startsWith(print) && here.endsWith(mine.slice(print.length)) ? here : mine);
+  return { bits, text: like(text, own.text), held_out: like(held_out, own.held_out) };
 }
 
 let guests = [];

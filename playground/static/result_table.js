@@ -1,13 +1,14 @@
 // What a shared result says of its runs: settings, outcomes, what to keep in mind, and what they wrote.
 
 import { swatch } from "./overlay.js";
-import { lineOf } from "./result_lines.js";
+import { lineOf, tokensOf } from "./result_lines.js";
 import { NOTHING, option, outcome, whole } from "./side_by_side.js";
 import { element, form, hasEffect, show, value } from "./state.js";
 import { minus, signed } from "./study_words.js";
 
 const LETTERS = 60; // of an option's text
-const LOSSES = [["best", "Best held-out loss"], ["last", "Last held-out loss"], ["final", "Over the whole split"]];
+const LOSSES = [["best", "Best held-out loss"], ["last", "Last held-out loss"], ["final", "Over the whole split"],
+  ["bits", "Bits a character"]];
 
 // `load(run)` is called where several runs each have a button for their settings.
 export function table(runs, load) {
@@ -49,10 +50,11 @@ function heading(run, place, load) {
   return cell;
 }
 
-const read = { best: ({ best }) => best?.[1], last: ({ evals }) => evals.at(-1)?.[1], final: ({ final }) => final };
+const read = { best: ({ best }) => best?.[1], last: ({ evals }) => evals.at(-1)?.[1], final: ({ final }) => final,
+  bits: (run) => (run.text.bits === null ? null : (run.final ?? read.last(run)) * run.text.bits || null) };
 
 function losses(runs, key, label) {
-  const known = runs.map((run) => read[key](run) ?? null), fair = runs.length > 1 && alike(runs);
+  const known = runs.map((run) => read[key](run) ?? null), fair = runs.length > 1 && (key === "bits" ? sameText : alike)(runs);
   const lowest = fair ? Math.min(...known.filter((loss) => loss !== null)) : null;
   return outcome(label, runs.map((run, i) => {
     const loss = known[i], cell = element("td", loss !== null && loss === lowest ? "best" : "");
@@ -90,14 +92,16 @@ function inWords(path, here) {
 
 const nameOf = (dataset) => form.options["data.dataset"].choices[dataset][0];
 const textName = ({ own, values }) => (own ? "its author’s own" : nameOf(values("data.dataset")));
-const unit = ({ text, values }) => `${text.print}/${values("data.tokenizer")}/${values("data.val_fraction")}`;
-const alike = (runs) => runs.every((run) => unit(run) === unit(runs[0]));
+const heldOut = ({ text, values }) => `${text.print}/${values("data.val_fraction")}`;
+const sameText = (runs) => runs.every((run) => heldOut(run) === heldOut(runs[0]));
+const alike = (runs) => sameText(runs) && runs.every(({ values }) => tokensOf(values) === tokensOf(runs[0].values));
 const formHas = ({ text: { print } }) => value("data.dataset") === "own" && print !== "" && value("data.text").startsWith(print);
 
 export function cautions(runs) {
   const said = [], away = runs.some((run) => run.own && !formHas(run));
   const unfinished = runs.filter(({ status }) => status !== "finished");
-  if (!alike(runs)) said.push("Different texts or tokenizers: their losses cannot be compared.");
+  if (!sameText(runs)) said.push("Different texts: their losses cannot be compared.");
+  else if (!alike(runs)) said.push("Different tokens: nats a token are not the same unit, so compare bits a character.");
   if (unfinished.length) {
     const told = unfinished.map(({ name, status, step }) => `${name}: ${status} at step ${show(step)}`);
     said.push(`Not finished (${told.join("; ")}).`);

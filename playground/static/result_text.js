@@ -129,8 +129,9 @@ function evalsOf({ step, loss: losses }) {
   return steps.map((here, i) => [whole(here, 0, STEPS), values[i]]);
 }
 
-const textOf = ({ print, vocab, unigram, bigram }) => ({ print: /^[0-9a-f]{0,64}$/.test(print) ? print : refuse(),
-  vocab: whole(vocab, 1, 1e7), unigram: perhaps(unigram, loss), bigram: perhaps(bigram, loss) });
+const textOf = ({ print, vocab, unigram, bigram, bits }) => ({ print: /^[0-9a-f]{0,64}$/.test(print) ? print : refuse(),
+  vocab: whole(vocab, 1, 1e7), unigram: perhaps(unigram, loss), bigram: perhaps(bigram, loss),
+  bits: perhaps(bits, (known) => number(known, 0, 100)) });
 
 function presetOf(id, wrong) {
   const found = form.presets.find((preset) => preset.id === id);

@@ -20,12 +20,14 @@ FORM = """() => import(new URL('playground/state.js', document.baseURI).href)
     .then(({ form }) => ({ preset: form.preset.id, changes: form.changes }))"""
 
 
-def made(store: RunStore, loss: float, changes: dict | None = None, owner: str = "someone else", title: str = "") -> str:
+def made(store: RunStore, loss: float, changes: dict | None = None, owner: str = "someone else", title: str = "",
+         characters: float = 1.0) -> str:
     """A finished run of 100 steps that ends at about `loss`."""
     preset = load(PRESET)
     config: RunConfig = replace(preset.config, {"train.steps": 100} | (changes or {}))
     run = store.create(config, owner=owner, preset=PRESET, **named(config, preset.config))
-    told: list[Event] = [Started(0, 21_185, 65, 3.3, 2.4, config.tokens_per_step, "CPU", "f" * 64, {}), Eval(0, 4.2, 0.0)]
+    begun = Started(0, 21_185, 65, 3.3, 2.4, config.tokens_per_step, "CPU", "f" * 64, {}, characters=characters)
+    told: list[Event] = [begun, Eval(0, 4.2, 0.0)]
     told += [Step(n, loss + 2 * math.exp(-n / 15), 0.01 * n) for n in range(1, 101)]
     told += [Changed(50, {"train.lr": 1e-4}), Eval(100, loss + 0.05, 1.0), Sample(100, "O", f" my {OTHER} words")]
     store.append(run, [*told, Finished(100, loss + 0.051, 1.0, 5000)])
@@ -119,6 +121,14 @@ def test_several_are_compared_and_lie_over_ones_own(visit, server, store):
     page.evaluate("(text) => { location.hash = text; }", shared(store, *runs))
     page.click("th:nth-child(3) .run-acts button")
     assert page.evaluate(FORM)["changes"] == {"train.steps": 100, "train.lr": 3e-4}
+
+
+def test_losses_of_other_tokens_are_shown_in_bits_a_character(visit, server, store):
+    runs = [made(store, 2.2), made(store, 4.4, {"data.tokenizer": "bpe"}, characters=2.5)]
+    _, dialog = opened(visit, server, shared(store, *runs))
+    assert dialog.locator(".unit").inner_text() == "loss, bits a character"
+    assert "compare bits a character" in dialog.locator(".cautions").inner_text()
+    assert "2.569" in dialog.locator("td.best").inner_text(), "4.451 nats a token of 2.5 characters"
 
 
 def test_a_link_is_copied_for_the_shown_run_and_for_ticked_ones(visit, server, store):
