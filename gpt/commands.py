@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable
 
 from gpt.config import RunConfig
-from gpt.events import Diverged, Eval, Event, Finished, Sample, Started, Step, Working, to_dict
+from gpt.events import Answers, Diverged, Eval, Event, Finished, Sample, Started, Step, Working, to_dict
 from gpt.measure import bits
 from gpt.options import ConfigError, has_effect, replace, table
 from gpt.presets import list_presets, load, named
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OWNER = "command line"
 MOST_SEEDS = 64
+TOLD_WRONG = 3  # wrong answers printed at a check
 Changes = dict[str, Any]
 
 
@@ -107,7 +108,7 @@ class Teller:
     def __init__(self, recording: "Recording"):
         self.id, self.steps, self.shown = recording.id, recording.run.cfg.train.steps, 0.0
         self.characters = recording.run.data.characters
-        self.first, self.began = recording.run.state.step, monotonic()
+        self.first, self.began, self.asks = recording.run.state.step, monotonic(), recording.run.cfg.data.asks
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -117,14 +118,18 @@ class Teller:
                 self.bar(event)
         elif isinstance(event, Eval):
             self.line(f"step {event.step:>6}  validation loss {event.loss:.4f}  {event.seconds:.1f} s")
+        elif isinstance(event, Answers):
+            self.line(f"             {exactness(event)}" + "".join(
+                f"\n    {question}{given}  should be {answer}" for question, answer, given in event.wrong[:TOLD_WRONG]))
         elif isinstance(event, Diverged):
             self.line(f"step {event.step}: {event.advice}")
-        elif isinstance(event, Sample):
+        elif isinstance(event, Sample) and not self.asks:  # of a task: one answer, beside many
             self.line("\n".join(f"    {line}" for line in event.text.splitlines()))
         elif isinstance(event, Finished):
-            self.line(f"finished: validation loss {event.val_loss:.4f}, {bits(event.val_loss, self.characters):.4f} bits a character, "
-                      f"over the whole validation text ({event.val_tokens:,} tokens) "
-                      f"after {event.step:,} steps in {event.seconds:.1f} s. More text: python -m gpt sample {self.id}")
+            where, more = ("all held-out answers", "Ask it:") if self.asks else ("the whole validation text", "More text:")
+            in_bits = "" if self.asks else f", {bits(event.val_loss, self.characters):.4f} bits a character,"
+            self.line(f"finished: validation loss {event.val_loss:.4f}{in_bits} over {where} ({event.val_tokens:,} tokens) "
+                      f"after {event.step:,} steps in {event.seconds:.1f} s. {more} python -m gpt sample {self.id}")
 
     def bar(self, event: Step) -> None:
         self.shown = monotonic()
@@ -143,6 +148,11 @@ class Teller:
         print(text, flush=True)
 
 
+def exactness(answers: Answers) -> str:
+    """How many answers were exactly right, in words."""
+    return f"exact answers {answers.right / answers.total:.1%} ({answers.right:,} of {answers.total:,} held-out questions)"
+
+
 def sample(arguments: Namespace, changes: Changes) -> int:
     run = trained(arguments.run)
     config = replace(run.cfg, changes)
@@ -153,12 +163,20 @@ def sample(arguments: Namespace, changes: Changes) -> int:
 
 
 def evaluate(arguments: Namespace, changes: Changes) -> int:
-    from gpt.train import evaluate
+    from gpt.data import Examples
+    from gpt.train import counted, evaluate
 
     run = trained(arguments.run)
     batches = list(run.data.whole_split(run.cfg.model.block_size))
     loss = evaluate(run.model, batches)
-    tokens = sum(y.numel() for _, y in batches)
+    tokens = sum(counted(y) for _, y in batches)
+    if isinstance(run.data, Examples):
+        from gpt.answers import ask
+
+        *_, found = ask(run.model, run.data, run.state.step)
+        print(f"{exactness(found)}\nloss {loss:.4f} nats a character\n"
+              f"over {tokens:,} characters of the held-out answers, after {run.state.step:,} steps")
+        return 0
     print(f"loss {loss:.4f} nats a token\nbits per character {bits(loss, run.data.characters):.4f}\nperplexity {math.exp(loss):.3f}\n"
           f"over {tokens:,} tokens, the whole validation text, after {run.state.step:,} steps")
     return 0

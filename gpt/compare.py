@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt.config import RunConfig
-from gpt.events import Eval, Event, Finished, Sample
+from gpt.events import Answers, Eval, Event, Finished, Sample
 from gpt.measure import BITS
 from gpt.options import Option, Refusal, difference, get, has_effect, show, shorten, walk
 from gpt.presets import Preset, list_presets
 from gpt.store import RunStore, StoredRun
 
 NOTHING = "-"  # in a table: an option without effect, a number that is not known
+EXACT = "Exact answers"
 SHOWN = 60  # characters of a value in a table, at most
 NAMED = 5  # runs or values listed in a caution, at most
 COLUMN = (14, 26)  # characters of a terminal's column: an id fits, and more where there is room
@@ -86,6 +87,7 @@ class Outcome:
     final: float | None  # over the whole validation split
     final_tokens: int | None
     bits: float | None  # a character, of the final loss or else of the last
+    exact: float | None  # of a task, the share of held-out questions answered exactly at the last check
 
 
 def outcome(store: RunStore, run: StoredRun) -> Outcome:
@@ -95,10 +97,12 @@ def outcome(store: RunStore, run: StoredRun) -> Outcome:
 
 def outcome_of(run: StoredRun, events: Iterable[Event]) -> Outcome:
     """How `run` did so far, from all of its events but steps."""
-    evals, final = [], None
+    evals, final, exact = [], None, None
     for event in events:
         if isinstance(event, Eval):
             evals.append(event)
+        elif isinstance(event, Answers):
+            exact = event.right / event.total
         elif isinstance(event, Finished) and event.val_tokens:
             final = event
     best = min((e for e in evals if math.isfinite(e.loss)), key=lambda e: e.loss, default=None)
@@ -110,7 +114,7 @@ def outcome_of(run: StoredRun, events: Iterable[Event]) -> Outcome:
         seconds=run.seconds, speed=tokens / run.seconds if run.seconds > 0 else None,
         operations=run.flops * run.step if run.flops else None, best=best and best.loss, best_step=best and best.step,
         last=last, final=final and final.val_loss, final_tokens=final and final.val_tokens,
-        bits=None if known is None else run.measured(known, BITS))
+        bits=None if known is None else run.measured(known, BITS), exact=exact)
 
 
 def facts(outcome: Outcome) -> dict[str, str]:
@@ -122,7 +126,17 @@ def facts(outcome: Outcome) -> dict[str, str]:
         "Best validation loss": nats(outcome.best), "at step": count(outcome.best_step),
         "Last validation loss": nats(outcome.last), "Loss over the whole split": nats(outcome.final),
         "of tokens": count(outcome.final_tokens), "Bits a character": nats(outcome.bits),
+        EXACT: NOTHING if outcome.exact is None else f"{outcome.exact:.1%}",
     }
+
+
+def all_facts(outcomes: Iterable[Outcome]) -> list[dict[str, str]]:
+    """The facts of outcomes that stand in one table: how exact answers are, only where some run has a task."""
+    told = [facts(outcome) for outcome in outcomes]
+    if all(words[EXACT] == NOTHING for words in told):
+        for words in told:
+            del words[EXACT]
+    return told
 
 
 def nats(value: float | None) -> str:
@@ -251,7 +265,7 @@ def as_text(store: RunStore, ids: Sequence[str], width: int | None = None) -> st
     width = width or shutil.get_terminal_size((100, 24)).columns
     histories = [[event for _, event in store.events(run.id)] for run in runs]
     rows = differing([run.config for run in runs])
-    told = [facts(outcome_of(run, events)) for run, events in zip(runs, histories, strict=True)]
+    told = all_facts(outcome_of(run, events) for run, events in zip(runs, histories, strict=True))
     heads = [["", *(f"{n} {run.id}" for n, run in enumerate(runs, 1))], ["", *names(runs)]]
     blocks = [
         ("In what they differ", [*heads, *([f"{row.label} ({row.path})", *row.values] for row in rows)]),

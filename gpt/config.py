@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass, field
 
 from gpt.options import ConfigError, choice, number, options, problems, show, switch, text
+from gpt.tasks import TASKS, shape
 
 # The form's sections in their order, with the component whose colour they carry.
 GROUPS = {
@@ -211,10 +212,13 @@ class DataConfig:
         "tinyplays": ("tiny plays", "Eight verse plays written for this playground; bundled, 594,060 characters."),
         "tinyshakespeare": ("tiny Shakespeare", "40,000 lines of Shakespeare, 1,115,394 characters; downloaded on first use."),
         "own": ("my own text", "What you paste, upload or name on the command line."),
+        **{name: (task.label, task.line) for name, task in TASKS.items()},
     }, label="Text", term="dataset", group="Data", short="text", source="Karpathy 2015",
         help="Losses are never comparable across texts: tiny plays is easier by about 0.25.")
     text: str = text("", 64, label="Own text", term="fingerprint", group="Data", short="text",
         when={"dataset": ("own",)}, help="The SHA-256 of the imported text: what the run was trained on, exactly.")
+    size: int = number(0, 1, 62, zero="usual", label="How much is asked", term="task size", group="Data", short="size",
+        when={"dataset": tuple(TASKS)}, help="Letters, digits, bits or brackets of a question, or the modulus.")
     tokenizer: str = choice("char", {
         "char": ("characters", "One token for each different character of the text."),
         "byte": ("bytes", "One token for each UTF-8 byte: 256, whatever the text."),
@@ -227,11 +231,24 @@ class DataConfig:
     val_fraction: float = number(0.1, 0.01, 0.5, label="Held out for validation", term="val_fraction", group="Data",
         short="held out", help="This share, from the end of the text, is never trained on.")
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is a task: questions, each with one right answer."""
+        return self.dataset in TASKS
+
     def problems(self) -> list[str]:
         wrong = problems(self)
         if not wrong and self.dataset == "own" and not self.text:
             wrong.append("dataset = own, but there is no text yet: paste or upload one, "
                          "name a file with --data.text FILE, or use dataset = tinyplays.")
+        if not wrong and self.asks:
+            task = TASKS[self.dataset]
+            if self.size and not task.least <= self.size <= task.most:
+                wrong.append(f"size = {self.size}: {self.dataset} takes {task.least} to {task.most} ({task.unit}), "
+                             f"or 0 for the usual {task.usual}.")
+            if self.tokenizer != "char":
+                wrong.append(f"tokenizer = {self.tokenizer}: the answers of a task are counted in characters: use "
+                             "tokenizer = char.")
         return wrong
 
 
@@ -355,8 +372,13 @@ class RunConfig:
     sample: SampleConfig = field(default_factory=SampleConfig)
 
     @property
+    def context(self) -> int:
+        """Tokens of a row of a batch: the context of the model, or a question and all of its answer but the last token."""
+        return sum(shape(self.data.dataset, self.data.size)) - 1 if self.data.asks else self.model.block_size
+
+    @property
     def tokens_per_step(self) -> int:
-        return self.train.batch_size * self.model.block_size
+        return self.train.batch_size * self.context
 
     def memory_bytes(self, vocab_size: int) -> int:
         """About what training needs at its peak: activations kept for the backward pass, scores, weights; in fp32."""
@@ -373,6 +395,9 @@ class RunConfig:
         pieces = self.data.tokenizer == "bpe"
         vocab_size = vocab_size or (self.data.vocab_size if pieces else 256)
         wrong = [p for section in (self.model, self.data, self.train, self.sample) for p in section.problems()]
+        if not wrong and self.context > self.model.block_size:
+            wrong.append(f"block_size = {self.model.block_size} is too short for a question and its answer: use "
+                         f"block_size = {self.context} or more, or a smaller size.")
         if self.train.device == "cuda" and self.train.replay and self.model.drops:
             wrong.append("replay = on would drop the same values at every step: use replay = off, or no dropout.")
         if not wrong and (needed := self.memory_bytes(vocab_size)) > memory_limit():

@@ -1,4 +1,4 @@
-"""Texts, their split into training and validation, and batches.
+"""Texts and tasks, their split into training and validation, and batches.
 
 Every text is UTF-8 with "\n" between lines. Its SHA-256 is its fingerprint: a run that names it can never be
 continued on another text by mistake.
@@ -26,6 +26,7 @@ from torch import Tensor
 from gpt.config import DataConfig
 from gpt.home import home
 from gpt.seeding import generator
+from gpt.tasks import TASKS, first_held_out, shape, text_of
 from gpt.tokenizers import TextError, Tokenizer, build
 
 MAX_TEXT_BYTES = 20_000_000
@@ -80,10 +81,16 @@ def own(cfg: DataConfig) -> str:
     return raw.decode()
 
 
+def task(cfg: DataConfig) -> str:
+    """The examples of a task, a line each."""
+    return text_of(cfg.dataset, cfg.size)
+
+
 DATASETS: dict[str, Callable[[DataConfig], str]] = {
     "tinyplays": tinyplays,
     "tinyshakespeare": tinyshakespeare,
     "own": own,
+    **dict.fromkeys(TASKS, task),
 }
 
 
@@ -182,6 +189,11 @@ class Dataset:
     bigram: float  # entropy of a token given the one before: the best loss of a V x V table
     characters: float = 1.0  # a token of the validation part holds, on average
 
+    @property
+    def targets(self) -> int:
+        """Tokens of the validation part that are predicted."""
+        return len(self.val) - 1
+
     def batch(self, step: int, seed: int, batch_size: int, block_size: int) -> tuple[Tensor, Tensor]:
         """Random windows of the training part: x and y, both (B, T) int64; y is x one token later.
 
@@ -213,6 +225,50 @@ class Dataset:
             yield _windows(self.val, torch.tensor([whole]), rest)
 
 
+IGNORED = -100  # as a target: PyTorch's cross-entropy leaves it out
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Examples(Dataset):
+    """A task's examples as tokens, each a row; only their answers are targets. Entropies are those of the answers."""
+
+    question: int  # tokens of a question
+    length: int  # tokens of an example: a question, its answer, the end of the line
+
+    @property
+    def answer(self) -> int:
+        """Tokens of an answer."""
+        return self.length - 1 - self.question
+
+    @property
+    def targets(self) -> int:
+        return len(self.val) // self.length * self.answer
+
+    def batch(self, step: int, seed: int, batch_size: int, block_size: int) -> tuple[Tensor, Tensor]:
+        """Random examples of the training part: x and y, both (B, T) int64, T being all but the last token of an answer."""
+        chosen = torch.randint(len(self.train) // self.length, (batch_size,), generator=generator(seed, "batch", step))
+        return _rows(self.train, chosen, self.length, self.question)
+
+    def eval_batches(self, tokens: int, block_size: int, batch_size: int = 32) -> list[tuple[Tensor, Tensor]]:
+        """Examples spread evenly over the validation part, the same at every call: (x, y) as from `batch`, about `tokens` in all."""
+        there = len(self.val) // self.length
+        count = max(1, min(tokens // self.length, there))
+        chosen = torch.arange(count) * there // count
+        return [_rows(self.val, some, self.length, self.question) for some in chosen.split(batch_size)]
+
+    def whole_split(self, block_size: int, batch_size: int = 32) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every example of the validation part, once: (x, y) as from `batch`."""
+        for some in torch.arange(len(self.val) // self.length).split(batch_size):
+            yield _rows(self.val, some, self.length, self.question)
+
+
+def _rows(tokens: Tensor, chosen: Tensor, length: int, question: int) -> tuple[Tensor, Tensor]:
+    rows = tokens.view(-1, length)[chosen]  # (B, length)
+    y = rows[:, 1:-1].clone()
+    y[:, : question - 1] = IGNORED  # all but the answer
+    return rows[:, :-2], y
+
+
 def _windows(tokens: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tensor]:
     windows = tokens.unfold(0, length, 1)  # (N - T + 1, T), a view
     return windows[starts], windows[starts + 1]
@@ -221,6 +277,10 @@ def _windows(tokens: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tenso
 def load(cfg: DataConfig, block_size: int) -> Dataset:
     """The text of `cfg` as tokens. Raises TextError if it cannot be had or a part is shorter than one context."""
     text = read_text(cfg)
+    if cfg.asks:
+        with _encoding:
+            question, answer = shape(cfg.dataset, cfg.size)
+            return _examples(text, cfg.val_fraction, question, question + answer + 1)
     with _encoding:
         data = _split(text, cfg.tokenizer, cfg.vocab_size, cfg.val_fraction)
     shorter, needed = min(len(data.train), len(data.val)), block_size + 1
@@ -244,6 +304,17 @@ def _split(text: str, kind: str, vocab_size: int, val_fraction: float) -> Datase
     return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size), characters)
 
 
+@lru_cache(maxsize=4)
+def _examples(text: str, val_fraction: float, question: int, length: int) -> Examples:
+    """The lines of `text` as tokens, the last `val_fraction` of them for validation."""
+    cut = first_held_out(len(text) // length, val_fraction) * length
+    tokenizer = build("char", text, cut, 0)
+    train = _tensor(tokenizer.encode(text[:cut]))
+    val = _tensor(tokenizer.encode(text[cut:]))
+    known = _answer_entropies(train.view(-1, length), question, tokenizer.vocab_size)
+    return Examples(tokenizer, train, val, _sha256(text.encode()), *known, question=question, length=length)
+
+
 _encoding = threading.Lock()  # several that want the same long text at once wait for one of them to encode it
 
 
@@ -255,11 +326,22 @@ def _tensor(ids: list[int]) -> Tensor:
 
 def entropies(tokens: Tensor, vocab_size: int) -> tuple[float, float]:
     """Unigram H(token) and bigram H(token | the one before) of (N,) tokens, in nats per token."""
-    pairs = tokens[:-1] * vocab_size + tokens[1:]
+    return _entropy(torch.bincount(tokens)), _given_before(tokens[:-1], tokens[1:], vocab_size)
+
+
+def _answer_entropies(rows: Tensor, question: int, vocab_size: int) -> tuple[float, float]:
+    """The same of the answers in examples (N, L)."""
+    before, answers = rows[:, question - 1 : -2].flatten(), rows[:, question:-1].flatten()
+    return _entropy(torch.bincount(answers)), _given_before(before, answers, vocab_size)
+
+
+def _given_before(before: Tensor, tokens: Tensor, vocab_size: int) -> float:
+    """H(token | the one before) of (N,) tokens, in nats per token."""
+    pairs = before * vocab_size + tokens
     # A count for each possible pair is fastest while they are few; for many, sorting those that occur.
     few = vocab_size**2 <= 1 << 22
     pair_counts = torch.bincount(pairs) if few else pairs.unique(return_counts=True)[1]
-    return _entropy(torch.bincount(tokens)), max(0.0, _entropy(pair_counts) - _entropy(torch.bincount(tokens[:-1])))
+    return max(0.0, _entropy(pair_counts) - _entropy(torch.bincount(before)))
 
 
 def _entropy(counts: Tensor) -> float:

@@ -78,6 +78,8 @@ def stuck(h: History) -> Finding | None:
 
 def overfitting(h: History) -> Finding | None:
     """Validation has risen since its best check by more than its noise, at two checks at least, while the training loss falls."""
+    if h.config.data.asks:  # there it can be the way to the rule: whoever goes on may see the loss fall again
+        return None
     at, best = min(h.evals, key=lambda point: point[1], default=(0, 0.0))
     since = [loss for step, loss in h.evals if step > at]
     if len(since) < 2 or min(since[-2:]) < best + max(OVERFIT, 4 * noise(h.evals[-12:])):
@@ -97,7 +99,7 @@ def overfitting(h: History) -> Finding | None:
 def short_text(h: History) -> Finding | None:
     """The text is read many times over by a model with more parameters than the text has tokens."""
     readings, each = (n / (h.train_tokens or math.inf) for n in (h.config.train.steps * h.config.tokens_per_step, h.parameters))
-    if readings < READINGS or each < 1:
+    if readings < READINGS or each < 1 or h.config.data.asks:  # of a task, few examples can be enough to see how it goes
         return None
     words = (f"This run reads its text {readings:,.0f} times and has {each:.1f} parameters for each {unit(h.config)} of it: "
              "expect it to learn the text by heart.")

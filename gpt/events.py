@@ -50,6 +50,19 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """How many of `total` held-out questions of a task are answered exactly after `step` steps.
+
+    `wrong` are some of the others: question, right answer and given answer of each.
+    """
+
+    step: int
+    right: int
+    total: int
+    wrong: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Changed:
     """Options changed while the run goes, {path: value}: they hold from the next step on."""
 
@@ -107,8 +120,8 @@ class Working:
     done: float
 
 
-Event = Started | Step | Eval | Sample | Changed | Forked | Health | Diverged | Finished | Working
-STORED = (Started, Step, Eval, Sample, Changed, Forked, Health, Diverged, Finished)
+Event = Started | Step | Eval | Sample | Answers | Changed | Forked | Health | Diverged | Finished | Working
+STORED = (Started, Step, Eval, Sample, Answers, Changed, Forked, Health, Diverged, Finished)
 KINDS: dict[str, type] = {cls.__name__.lower(): cls for cls in STORED}
 
 

@@ -5,7 +5,7 @@ import json
 
 from torch import Tensor
 
-from gpt.config import ModelConfig
+from gpt.config import RunConfig
 from gpt.data import SHAKESPEARE_SHA256, load, read_text
 from gpt.estimate import floating_point_operations
 from gpt.events import Started
@@ -21,18 +21,18 @@ from gpt.weights import AGAIN, Uploaded, tokenizer_of, weights_in
 
 def sampler(uploaded: Uploaded) -> Sampler:
     """Draws text from a file's weights: no text and no store is needed."""
-    return _sampler(uploaded.config.model, uploaded.weights, uploaded.tokenizer)
+    return _sampler(uploaded.config, uploaded.weights, uploaded.tokenizer)
 
 
 def stored_sampler(run: StoredRun, checkpoint: Checkpoint) -> Sampler:
     """Draws text from a stored run's weights; from an imported run's also where its text is not. Raises TextError."""
-    return _sampler(run.config.model, weights_in(checkpoint), tokenizer_for(run, checkpoint))
+    return _sampler(run.config, weights_in(checkpoint), tokenizer_for(run, checkpoint))
 
 
-def _sampler(cfg: ModelConfig, weights: dict[str, Tensor], tokenizer: Tokenizer) -> Sampler:
-    model = build(cfg, tokenizer.vocab_size, seed=0)
+def _sampler(config: RunConfig, weights: dict[str, Tensor], tokenizer: Tokenizer) -> Sampler:
+    model = build(config.model, tokenizer.vocab_size, seed=0)
     model.load_state_dict(weights)
-    return Sampler(model.eval(), tokenizer)
+    return Sampler(model.eval(), tokenizer, config.data)
 
 
 def tokenizer_for(run: StoredRun, checkpoint: Checkpoint) -> Tokenizer:

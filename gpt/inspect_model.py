@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpt.config import SampleConfig
+from gpt.data import IGNORED
 from gpt.model import GPT, MLP, Alibi, Attention, Bigram, Learned, Look, Position, Rope, Sinusoidal
 from gpt.options import Refusal
+from gpt.train import counted
 
 Model = GPT | Bigram
 
@@ -251,7 +253,7 @@ def reliance(model: Model, x: Tensor, y: Tensor, seconds: float) -> Reliance:
         if perf_counter() > end:
             break
         effects.append(effect(part, lost(model, part, x, streams, look, y) - whole))
-    return Reliance(whole.mean().item(), y.numel(), effects, len(known) - len(effects))
+    return Reliance(whole.mean().item(), counted(y), effects, len(known) - len(effects))
 
 
 def how_many(model: Model, x: Tensor, seconds: float) -> int:
@@ -274,8 +276,9 @@ def lost(model: GPT, part: Part, x: Tensor, streams: list[Tensor], look: Look, y
 
 
 def losses(scores: Tensor, y: Tensor) -> Tensor:
-    """The loss (N,) of each window."""
-    return F.cross_entropy(scores.transpose(1, 2).float(), y, reduction="none").mean(-1).cpu()
+    """The loss (N,) of each window, over its targets."""
+    summed = F.cross_entropy(scores.transpose(1, 2).float(), y, reduction="none").sum(-1)
+    return (summed / (y != IGNORED).sum(-1)).cpu()
 
 
 def effect(part: Part, changes: Tensor) -> Effect:

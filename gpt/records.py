@@ -8,7 +8,7 @@ from typing import Any
 
 from gpt.changes import Plan, after
 from gpt.config import RunConfig
-from gpt.events import Diverged, Eval, Event, Finished, Started, Step, from_dict, to_dict
+from gpt.events import Answers, Diverged, Eval, Event, Finished, Started, Step, from_dict, to_dict
 from gpt.measure import NATS, bits
 from gpt.options import ConfigError, replace, values
 
@@ -51,6 +51,8 @@ CREATE INDEX studies_of_owner ON studies (owner, created);
 """, """
 ALTER TABLE runs ADD COLUMN characters REAL;
 UPDATE runs SET characters = 1.0 WHERE coalesce(json_extract(options, '$."data.tokenizer"'), 'char') = 'char';
+""", """
+ALTER TABLE runs ADD COLUMN exact REAL;
 """]
 VERSION = len(VERSIONS)
 
@@ -96,6 +98,7 @@ class StoredRun:
     step: int
     val_loss: float | None  # the last one, nats per token
     best_loss: float | None  # the lowest of its checks
+    exact: float | None  # of a task, the share of held-out questions answered exactly at the last check
     seconds: float
     tokens_per_step: int
     parameters: int | None
@@ -172,6 +175,8 @@ def of_event(event: Event) -> dict[str, Any]:
             about |= {"seconds": event.seconds}
         case Eval():
             about |= {"seconds": event.seconds, "val_loss": real(event.loss)}
+        case Answers():
+            about |= {"exact": event.right / event.total}
         case Finished():
             about |= {"seconds": event.seconds, "val_loss": real(event.val_loss), "status": "finished", "message": ""}
         case Diverged():

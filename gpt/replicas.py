@@ -27,7 +27,7 @@ from gpt.optim import Muon, make_optimizers
 from gpt.options import ConfigError
 from gpt.run import Run
 from gpt.schedules import learning_rate
-from gpt.train import diverged_advice, train, train_step
+from gpt.train import counted, diverged_advice, train, train_step
 
 WORTH_TIMING = 1 << 26  # parameters times tokens, a step: with more, arithmetic is most of the work, and none is saved
 LEAST_TIMED, MOST_TIMED = 3, 0.2  # rounds, and seconds after which no other round begins
@@ -211,7 +211,8 @@ class Stack:
             run.model.noise.reseed(cfg.seed, number, device=run.device)
         x, y = (torch.cat(parts) for parts in zip(*batches))  # (R B, T)
         scores = self.model(x).flatten(0, 1).float()  # (R B T, V)
-        return F.cross_entropy(scores, y.flatten(), reduction="none").view(len(self.runs), -1).mean(1)
+        losses = F.cross_entropy(scores, y.flatten(), reduction="none")  # 0 where there is no target
+        return losses.view(len(self.runs), -1).sum(1) / (counted(y) / len(self.runs))
 
     @torch.no_grad()
     def update(self, number: int) -> None:

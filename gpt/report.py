@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gpt.compare import called, comparable, differing, facts, names
+from gpt.compare import called, comparable, differing, all_facts, names
 from gpt.report_html import page, ranked, signed
 from gpt.stories import MOST_RUNS, Story, changes_of, gather, options_of
 
@@ -49,7 +49,7 @@ def _number(value: float | None) -> str:
 
 
 def _outcomes(stories: Sequence[Story]) -> str:
-    told = [facts(story.outcome) for story in stories]
+    told = all_facts(story.outcome for story in stories)
     rows = [[str(n), name, *words.values()] for n, (name, words) in enumerate(zip(_names(stories), told, strict=True), 1)]
     return _table([["", "run", *told[0]], *rows])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt import __version__, svg
-from gpt.compare import NOTHING, Row, called, comparable, differing, facts, names
+from gpt.compare import NOTHING, Row, all_facts, called, comparable, differing, names
 from gpt.measure import NATS, unit_of
 from gpt.options import shorten
 from gpt.stories import Story, changes_of, options_of
@@ -117,7 +117,7 @@ def _name(name: str, number: int, style: str, swatch: bool = True) -> str:
 
 
 def _outcomes(stories: Sequence[Story], styles: Sequence[str]) -> str:
-    told = [facts(story.outcome) for story in stories]
+    told = all_facts(story.outcome for story in stories)
     known = [word for word in told[0] if any(words[word] != NOTHING for words in told)]
     known = [word for word in known if word not in ("Status", *BELOW.values())]
     best = _lowest(stories, told)

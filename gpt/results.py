@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import median
+from statistics import fmean, median
 
 from gpt.config import RunConfig
 from gpt.effects import Effect, Outcome, caution, effect, ranked
@@ -44,6 +44,12 @@ class ArmResult:
 
     effect: Effect
     runs: list[StoredRun]
+
+    @property
+    def exact(self) -> float | None:
+        """Of a task, the share of exact answers, the mean over the seeds that have ended."""
+        known = [run.exact for run in self.runs if run.status == "finished" and run.exact is not None]
+        return fmean(known) if known else None
 
     @property
     def status(self) -> str:

@@ -5,17 +5,17 @@ import platform
 from collections import deque
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import sleep
 from typing import Any, Iterator
 
 import torch
 from torch import Tensor
 
-from gpt import __version__
+from gpt import __version__, answers
 from gpt.changes import Plan, after, changeable
-from gpt.config import RunConfig, SampleConfig
-from gpt.data import load
+from gpt.config import DataConfig, RunConfig, SampleConfig
+from gpt.data import Examples, load
 from gpt.device import choose_device, describe_device
 from gpt.estimate import floating_point_operations
 from gpt.events import Changed, Eval, Event, Sample, Started, Step, Working
@@ -23,6 +23,7 @@ from gpt.generate import generate
 from gpt.model import GPT, Bigram, Noise, build, count_parameters, set_dropout
 from gpt.optim import retune
 from gpt.options import ConfigError
+from gpt.tasks import held_out_question, shape
 from gpt.tokenizers import TextError, Tokenizer, stream
 from gpt.train import start, train
 
@@ -60,7 +61,8 @@ class Run:
             self.state.load(tensors, step, float(meta["seconds"]))
 
     def events(self) -> Iterator[Event]:
-        """Everything that happens, in order: `Started` (unless resumed), then training, a `Sample` after each `Eval`."""
+        """Everything that happens, in order: `Started` (unless resumed), then training; after each `Eval` a `Sample`, and
+        before that, of a task, `Answers`."""
         return (event for event in self.work() if not isinstance(event, Working))
 
     def work(self) -> Iterator[Event]:
@@ -77,6 +79,9 @@ class Run:
                 yield event
                 if isinstance(event, Eval):
                     checked = event.step
+                    if isinstance(self.data, Examples):
+                        most = answers.CHECKED if event.step < self.cfg.train.steps else None
+                        yield from answers.ask(self.model, self.data, event.step, most)
                     if self.cfg.sample.length:
                         yield from self.automatic_sample(event.step)
                 told = isinstance(event, Step | Eval) and event.step == self.state.step  # the weights are those of this step
@@ -111,12 +116,12 @@ class Run:
 
     def automatic_sample(self, step: int) -> Iterator[Event]:
         """A `Sample` from the config's prompt, `Working` on the way."""
-        text = ""
-        for number, piece in enumerate(self.sample(self.cfg.sample), start=1):
+        text, cfg = "", posed(self.cfg.data, self.cfg.sample)
+        for number, piece in enumerate(self.sample(cfg), start=1):
             text += piece
             if number % TOKENS_AT_ONCE == 0:
-                yield Working(step, min(1.0, number / self.cfg.sample.length))
-        yield Sample(step, self.cfg.sample.prompt, text)
+                yield Working(step, min(1.0, number / cfg.length))
+        yield Sample(step, cfg.prompt, text)
 
     def started(self) -> Started:
         """What is known before the first step."""
@@ -136,7 +141,7 @@ class Run:
 
     def sample(self, cfg: SampleConfig) -> Iterator[str]:
         """Pieces of text that follow `cfg.prompt`. Not while a step is under way. Raises TextError for a bad prompt."""
-        return sample(self.model, self.data.tokenizer, cfg)
+        return sample(self.model, self.data.tokenizer, posed(self.cfg.data, cfg))
 
     def sampler(self, attempts: int = COPIES) -> "Sampler":
         """A copy of the model as it is now, to be sampled from while training goes on.
@@ -150,21 +155,31 @@ class Run:
                 copy = deepcopy(self.model, {id(self.model.noise): Noise()})
                 vars(copy).pop("forward", None)  # a recorded one is the original's
                 if version % 2 == 0 and version == self.state.version:
-                    return Sampler(copy, self.data.tokenizer)
+                    return Sampler(copy, self.data.tokenizer, self.cfg.data)
             sleep(0.001)
         raise TimeoutError("the weights changed each time they were copied")
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A model that no longer changes, and the tokenizer of its text."""
+    """A model that no longer changes, the tokenizer of its text, and which text that is."""
 
     model: GPT | Bigram
     tokenizer: Tokenizer
+    data: DataConfig
 
     def sample(self, cfg: SampleConfig) -> Iterator[str]:
         """Pieces of text that follow `cfg.prompt`. Raises TextError for a bad prompt."""
-        return sample(self.model, self.tokenizer, cfg)
+        return sample(self.model, self.tokenizer, posed(self.data, cfg))
+
+
+def posed(data: DataConfig, cfg: SampleConfig) -> SampleConfig:
+    """Of a task, no more than an answer, by default to a question that is held out; what was asked for, of a text."""
+    if not data.asks:
+        return cfg
+    _, answer = shape(data.dataset, data.size)
+    prompt = cfg.prompt or held_out_question(data.dataset, data.size, data.val_fraction)
+    return replace(cfg, prompt=prompt, length=min(cfg.length, answer))
 
 
 def sample(model: GPT | Bigram, tokenizer: Tokenizer, cfg: SampleConfig) -> Iterator[str]:

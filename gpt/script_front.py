@@ -19,8 +19,10 @@ from gpt.script_syntax import names
 from gpt.tokenizers import TextError
 
 IMPORTS = {  # by what they are for
-    "import hashlib": "hashlib", "import math": "math", "import re": "re", "import sys": "sys",
+    "import hashlib": "hashlib", "import math": "math", "import random": "random",
+    "import re": "re", "import sys": "sys",
     "from collections import Counter": "Counter", "from collections import defaultdict": "defaultdict",
+    "from itertools import islice": "islice",
     "from heapq import heapify, heappop, heappush": "heappush", "import torch": "torch", "import torch.nn.functional as F": "F",
     "from torch import Tensor, nn": "nn", "from torch.optim import Optimizer": "Optimizer",
 }
@@ -37,8 +39,8 @@ def header(config: RunConfig, preset: Preset | None, code: str) -> str:
     title = f"{preset.title}, but {words}." if preset and words else f"{preset.title}: {preset.adds}" if preset else "A GPT."
     file, text, characters = text_of(config)
     about = [f"All of one model of GPT Playground: {size_of(config, characters)}. It trains as the playground does, from "
-             "the same weights, by the same batches, to the same losses and sample. It needs PyTorch and a text, "
-             f"here {text}."]
+             "the same weights, by the same batches, to the same losses and sample. It needs PyTorch "
+             + ("and makes its task itself." if config.data.asks else f"and a text, here {text}.")]
     if drops(config):
         about.append("On a CUDA card dropout draws other values than there.")
     if config.train.precision == "bfloat16":
@@ -47,7 +49,7 @@ def header(config: RunConfig, preset: Preset | None, code: str) -> str:
     if config.train.device == "cuda" and config.train.replay:
         about.append("Nothing is recorded and replayed, which is only faster.")
     made = [f"python -m gpt script {' '.join([preset.id.split('/')[1], *flags])} > my_gpt.py"] if preset else []
-    commands = "\n".join(map(command, [*made, f"python my_gpt.py {file}"]))
+    commands = "\n".join(map(command, [*made, f"python my_gpt.py {file}".strip()]))
     shapes = ", ".join(f"{letter} {what}" for letter, what in LETTERS.items() if letter in letters_of(code))
     words = "\n\n".join([filled(title), filled(" ".join(about)), commands, filled(f"{shapes}.")]).replace('"""', "'''")
     raw = "r" if "\\" in words else ""  # a command may hold anything
@@ -80,6 +82,8 @@ def text_of(config: RunConfig) -> tuple[str, str, int]:
     """The file to name, what text it is, and how many different characters it has; 0 if it is not here."""
     if config.data.dataset == "tinyshakespeare":  # known without a download
         return "input.txt", f"tiny Shakespeare ({SHAKESPEARE_URL})", SHAKESPEARE_CHARACTERS
+    if config.data.asks:
+        return "", "", len(set(read_text(config.data)))
     try:
         characters = len(set(read_text(config.data)))
     except TextError:
@@ -98,7 +102,8 @@ def size_of(config: RunConfig, characters: int) -> str:
         return f"{count_parameters(config.model, size)['total']:,} parameters with all of its {size:,} tokens"
     if not characters:
         return "its size depends on the text"
-    return f"{count_parameters(config.model, characters)['total']:,} parameters with the {characters} characters of its text"
+    whose = "task" if config.data.asks else "text"
+    return f"{count_parameters(config.model, characters)['total']:,} parameters with the {characters} characters of its {whose}"
 
 
 def letters_of(code: str) -> set[str]:

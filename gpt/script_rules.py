@@ -6,12 +6,13 @@ for expressions and statements wherever they come up while the source is worked 
 
 from gpt.config import RunConfig
 from gpt.options import has_effect
+from gpt.run import posed
 from gpt.script_fold import Rules
 
 # Functions that are written out where they are called: as an expression, or as statements.
 INLINED = {"dropout", "gelu", "relu2", "fused_attention", "moved", "products", "learning_rate", "seed_for", "summed_loss",
-           "encode", "decode", "utf8"}
-SPLICED = {"build", "_split", "build_tokenizer", "make_optimizers", "train_step", "init_linear", "next_token",
+           "encode", "decode", "utf8", "first_held_out", "counted"}
+SPLICED = {"build", "_split", "_examples", "build_tokenizer", "make_optimizers", "train_step", "init_linear", "next_token",
            "batch", "eval_batches"}
 
 # Functions that are written out in others, which are to run under the same decorators.
@@ -20,14 +21,14 @@ DECORATED = {"evaluate": "summed_loss"}
 # Classes of which a script has one object, by module: as functions and variables, some by another name.
 OBJECTS = {
     "gpt.tokenizers": {f"{kind}Tokenizer": {"tokens": "vocabulary"} for kind in ("Char", "Byte", "Bpe")},
-    "gpt.data": {"Dataset": {}},
+    "gpt.data": {"Dataset": {}, "Examples": {"question": "QUESTION", "length": "EXAMPLE"}},
 }
 PASSED_ON = "look"  # a record that every layer is given: handed on as its parts
 
 # module -> its names that stand for something else in another
 RENAMED = {
     "gpt.tokenizers": {"build": "tokenizer_of"},
-    "gpt.data": {"build": "tokenizer_of", "_windows": "windows_at", "cut": "end"},
+    "gpt.data": {"build": "tokenizer_of", "_windows": "windows_at", "_rows": "rows_at", "cut": "end"},
     "gpt.train": {"EVAL_TOKENS": "TOKENS_AT_ONCE", "train": "train_all", "steps": "many_steps"},
     "gpt.generate": {"generate": "generate_cached"},
 }
@@ -35,8 +36,9 @@ RENAMED = {
 # Options that stand as plain numbers where they are used; the others are constants at the top, these before the rest.
 LITERAL = {"expansion", "queries_per_kv", "rope_base", "softcap", "beta1", "beta2", "momentum", "grad_clip", "lr_end",
            "decay", "top_k", "top_p", "val_fraction"}
-FIRST = ("N_LAYER", "N_EMBD", "N_HEAD", "KV_HEADS", "HEAD_DIM", "MLP_DIM", "BLOCK_SIZE")
+FIRST = ("N_LAYER", "N_EMBD", "N_HEAD", "KV_HEADS", "HEAD_DIM", "MLP_DIM", "BLOCK_SIZE", "SIZE", "QUESTION", "EXAMPLE")
 ABOUT = {"KV_HEADS": "heads of keys and values", "HEAD_DIM": "width of a head", "MLP_DIM": "hidden width of the MLP",
+         "SIZE": "size of the task", "QUESTION": "characters of a question", "EXAMPLE": "and of a line of question and answer",
          "EVAL_EVERY": "steps between checks", "LENGTH": "tokens of the sample", "TEMPERATURE": "of the sample"}
 
 # Arguments that PyTorch assumes by itself.
@@ -130,6 +132,9 @@ def rewrites(config: RunConfig) -> Rules:
             ("b''.join(vocabulary[i] for i in _x)", "''.join(characters[i] for i in _x)")]),
         (config.data.tokenizer == "byte", [
             ("len(vocabulary)", "256"), ("b''.join(vocabulary[i] for i in _x)", "bytes(_x)")]),
+        (config.data.asks, [
+            ("known = _x", ""), ("return Examples(tokenizer, train, val, _sha256(_t), *known, question=_q, length=_l)", "")]),
+        (not config.data.asks, [("int((_y != IGNORED).sum())", "_y.numel()")]),
         (not muon, [("_x * group['scale']", "_x"),
                     ("{'params': _p, 'weight_decay': _w, 'scale': _s}", "{'params': _p, 'weight_decay': _w}")]),
         (constant, [("_x + (1 - _x)", "1.0")]),
@@ -178,7 +183,8 @@ def wording(config: RunConfig) -> list[tuple[str, str]]:
         (", laid out as Llama does", ""),
         ("(seed, its name): two models that differ in one part start equal in all others", "(SEED, its name)"),
         (tied, tied * (model.tie_weights and model.architecture == "transformer")),
-        ("all tokens of `batches`", "all tokens of `checks`"),
+        ("all targets of `batches`", "all answers in `checks`" if config.data.asks else "all tokens of `checks`"),
+        (", averaged over all that are not IGNORED", ", averaged over all" + " in answers" * config.data.asks),
         (" of each as `name`", " of each"),
         ("# the likeliest is 0: nothing overflows", "# nothing overflows"),
         (" under the config's schedule and warmup", ""),
@@ -227,9 +233,26 @@ print(decode(generate(PROMPT)))
 '''
 
 
+TASK = '''
+# The task
+device = DEVICE
+text = "".join(f"{question}{answer}\\n" for question, answer in examples(TASK, SIZE))
+data = _examples(text, cfg.data.val_fraction, QUESTION, EXAMPLE)
+
+# Some of the examples held out
+'''
+
+ANSWERS = '''
+# Answers
+right = sum(int(is_right(model, some, QUESTION).sum()) for some in val.view(-1, EXAMPLE).split(256))
+print(f"exact answers: {right:,} of {len(val) // EXAMPLE:,} held-out questions")
+'''
+
+
 def program(config: RunConfig) -> str:
     """The source of the program, for one config."""
-    text = PROGRAM.replace("OPTIMIZERS", "optimizers" if uses_muon(config) else "[optimizer]")
+    text = task_program(config) if config.data.asks else PROGRAM
+    text = text.replace("OPTIMIZERS", "optimizers" if uses_muon(config) else "[optimizer]")
     device = config.train.device
     if device == "cpu":
         text = text.replace("device = DEVICE\n", "").replace(", device=device", "")
@@ -237,5 +260,14 @@ def program(config: RunConfig) -> str:
     text = text.replace("DEVICE", automatic if device == "auto" else f'torch.device("{device}")')
     newline = '[index.get("\\n", 0)]' if config.data.tokenizer == "char" else 'encode("\\n")'
     written = f"encode({config.sample.prompt!r})[-cfg.model.block_size:]"
-    text = text.replace("PROMPT", written if config.sample.prompt else newline)
+    usual = "val[:QUESTION].tolist()" if config.data.asks else newline
+    text = text.replace("PROMPT", written if config.sample.prompt else usual)
     return text if config.sample.length else text[: text.index("# A sample")]
+
+
+def task_program(config: RunConfig) -> str:
+    """PROGRAM for a task: it makes its own text, counts exact answers, and a sample is an answer."""
+    before, text = PROGRAM[: PROGRAM.index("# The text")], PROGRAM[PROGRAM.index("checks = ") :]
+    before = before.replace("cfg.sample.length", str(posed(config.data, config.sample).length))
+    task = TASK.replace("TASK", repr(config.data.dataset))
+    return before + task + text.replace("# A sample", f"{ANSWERS.strip()}\n\n# A sample")

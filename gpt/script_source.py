@@ -14,10 +14,12 @@ from gpt.script_fold import World, fold
 from gpt.script_rules import DECORATED, LEFT_OUT, LITERAL, OBJECTS, PASSED_ON, RENAMED
 from gpt.script_syntax import (assign, attribute, code, copied, docstring, expression, method, methods, names, parse,
                                read, single)
+from gpt.tasks import TASKS, shape
 
 # module -> the section of the config that its functions call cfg; in the order in which a script has them
-MODULES = {"gpt.seeding": None, "gpt.model": "model", "gpt.bpe": None, "gpt.tokenizers": None, "gpt.data": "data",
-           "gpt.schedules": "train", "gpt.optim": "train", "gpt.train": "train", "gpt.generate": "sample"}
+MODULES = {"gpt.seeding": None, "gpt.model": "model", "gpt.tasks": None, "gpt.bpe": None, "gpt.tokenizers": None,
+           "gpt.data": "data", "gpt.schedules": "train", "gpt.optim": "train", "gpt.train": "train", "gpt.generate": "sample",
+           "gpt.answers": None}
 DEFINITIONS = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 READABLE = {"Tensor", "int", "float", "str", "bool", "object", "list", "tuple", "dict", "nn", "torch"}  # in annotations
 
@@ -38,8 +40,13 @@ def gather(world: World, config: RunConfig, program: ast.Module) -> None:
             if name.isupper() and isinstance(getattr(statement, "value", None), ast.Constant):
                 world.facts[name] = statement.value.value
         for cls, members in OBJECTS.get(module, {}).items():
-            if not cls.endswith("Tokenizer") or cls.lower().startswith(config.data.tokenizer):
+            if cls == ("Examples" if config.data.asks else "Dataset") or cls.lower().startswith(config.data.tokenizer):
                 world.ready |= unfold(world, config, cls, members)
+    if config.data.asks:
+        question, answer = shape(config.data.dataset, config.data.size)
+        size = config.data.size or TASKS[config.data.dataset].usual
+        for name, value in {"SIZE": size, "QUESTION": question, "EXAMPLE": question + answer + 1}.items():
+            constant(world, name, value, ast.Constant(value))
     outward = Outward(world)
     outward.visit(Settings(world, config, None).visit(program))
     world.ready |= {s.name: s for s in program.body if isinstance(s, ast.FunctionDef)}

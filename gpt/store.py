@@ -19,7 +19,7 @@ from gpt.changes import Plan
 from gpt.config import RunConfig
 from gpt.database import (ACTIVE, STATUSES, Database, RunHeld, StoreError, UnknownRun, checked_id, new_id, unknown_run,
                           update)
-from gpt.events import Eval, Event, Finished, Step
+from gpt.events import Answers, Eval, Event, Finished, Step
 from gpt.presets import Preset, named
 from gpt.records import COLUMNS, NEXT_TOUCH, StoredRun, StoredStudy
 
@@ -208,11 +208,14 @@ class RunStore(Database):
         with self._own(run) as db:
             db.execute("DELETE FROM steps WHERE run = ? AND step > ?", (run, step))
             db.execute("DELETE FROM events WHERE run = ? AND step >= ?", (run, step))
-            checks = [records.event(*row).loss for row in db.execute(
-                "SELECT step, kind, data FROM events WHERE run = ? AND kind = 'eval' ORDER BY seq", (run,))]
+            found = [records.event(*row) for row in db.execute(
+                "SELECT step, kind, data FROM events WHERE run = ? AND kind IN ('eval', 'answers') ORDER BY seq", (run,))]
+            checks = [event.loss for event in found if isinstance(event, Eval)]
+            exact = [event.right / event.total for event in found if isinstance(event, Answers)]
             best = min((loss for loss in checks if math.isfinite(loss)), default=None)
             last = db.execute("SELECT seconds FROM steps WHERE run = ? ORDER BY step DESC LIMIT 1", (run,)).fetchone()
-            about = {"val_loss": records.real(checks[-1]) if checks else None, "best_loss": best, "seconds": last[0] if last else 0}
+            about = {"val_loss": records.real(checks[-1]) if checks else None, "best_loss": best, "exact": exact[-1] if exact else None,
+                     "seconds": last[0] if last else 0}
             update(db, run, about)
             db.execute("UPDATE runs SET step = min(step, ?) WHERE id = ?", (step, run))
         checkpoints.rewind(self._checkpoints(run), step)
@@ -220,7 +223,7 @@ class RunStore(Database):
     def copy_history(self, parent: str, run: str, step: int) -> None:
         """Gives a new run what another went through in its first `step` steps: all up to the moment when they were done.
         Raises UnknownRun, RunHeld."""
-        kinds = "kind IN ('eval', 'sample', 'changed', 'health')"
+        kinds = "kind IN ('eval', 'sample', 'answers', 'changed', 'health')"
         with self._own(run) as db:
             db.execute("INSERT INTO steps SELECT ?, step, loss, seconds FROM steps WHERE run = ? AND step <= ?", (run, parent, step))
             db.execute("INSERT INTO events SELECT ?, seq + 2, step, kind, data FROM events "

@@ -105,17 +105,22 @@ def print_results(found: Results) -> None:
     loss = "unknown" if base.loss is None else f"{base.loss:.4f}"
     print(f"\n{found.title}\n{found.budget}; seeds {', '.join(map(str, found.seeds))}; the base's validation loss: {loss} "
           f"{found.unit}\n")
-    rows = [("", "difference", "95 % interval", "parameters", "time", "")]
-    for row in found.rows:
+    task = found.base.exact is not None
+    rows = [("", "difference", "95 % interval", "parameters", "time", "exact answers" if task else "", "")]
+    if task:
+        rows.append(("the base", "", "", "", "", f"{found.base.exact:.1%}", ""))
+    for arm, row in ((arm, arm.effect) for arm in found.arms):
         name = f"{row.name} ({row.note})" if row.note else row.name
         mean = "diverged" if row.mean is None and row.diverged else "" if row.mean is None else f"{row.mean:+.4f}"
         interval = "" if row.low is None else f"{row.low:+.4f} to {row.high:+.4f}"
         size = "" if row.parameters is None else f"{row.parameters:+,}"
-        rows.append((name, mean, interval, size, "" if row.seconds is None else f"{row.seconds:+.0%}", row.verdict))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        exact = "" if arm.exact is None else f"{arm.exact:.1%}"
+        rows.append((name, mean, interval, size, "" if row.seconds is None else f"{row.seconds:+.0%}", exact, row.verdict))
+    shown = [column for column in range(6) if any(row[column] for row in rows)]
+    widths = [max(len(row[column]) for row in rows) for column in shown]
     for row in rows:
-        print("  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                        for column, (cell, width) in enumerate(zip(row, widths))) + f"  {row[5]}".rstrip())
+        cells = (row[column].rjust(width) if column else row[column].ljust(width) for column, width in zip(shown, widths))
+        print("  ".join(cells) + f"  {row[6]}".rstrip())
     if found.caution:
         print(f"\n{found.caution}")
     print(f"As a document: python -m gpt report --study {found.id} --out FILE.html")

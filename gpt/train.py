@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gpt import kernels
 from gpt.config import TrainConfig
-from gpt.data import Dataset
+from gpt.data import IGNORED, Dataset
 from gpt.events import Diverged, Eval, Finished, Health, Step, Working
 from gpt.health import Probe, is_measured
 from gpt.model import GPT, Bigram
@@ -108,7 +108,7 @@ def train(state: TrainState, data: Dataset, cfg: TrainConfig, *, checked: int = 
             yield Eval(state.step, val_loss, state.seconds)
         if state.step >= cfg.steps:
             whole = data.whole_split(state.model.cfg.block_size, rows)
-            val_loss, tokens = yield from checking(state, whole, len(data.val) - 1)
+            val_loss, tokens = yield from checking(state, whole, data.targets)
             yield Finished(state.step, val_loss, state.seconds, tokens)
             return
         check = cfg.eval_every - state.step % cfg.eval_every
@@ -201,38 +201,43 @@ def products(cfg: TrainConfig, device: torch.device) -> AbstractContextManager:
 
 
 def mean_loss(model: GPT | Bigram, x: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy of next tokens y (B, T) given x (B, T), in nats, averaged over all."""
+    """Cross-entropy of next tokens y (B, T) given x (B, T), in nats, averaged over all that are not IGNORED."""
     return F.cross_entropy(model(x).flatten(0, 1).float(), y.flatten())
+
+
+def counted(y: Tensor) -> int:
+    """How many of the targets y (B, T) are not IGNORED."""
+    return int((y != IGNORED).sum())
 
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 def checking(state: TrainState, batches: Batches, tokens: int | None = None) -> Generator[Working, None, tuple[float, int]]:
-    """The mean loss over all tokens of `batches`, in nats a token, and their number; `Working` between two batches."""
-    tokens = tokens or sum(y.numel() for _, y in batches)
+    """The mean loss over all targets of `batches`, in nats a token, and their number; `Working` between two batches."""
+    tokens = tokens or sum(counted(y) for _, y in batches)
     total, done = 0.0, 0
     for x, y in batches:
         if done:
             yield Working(state.step, done / tokens)
         total += summed_loss(state.model, x, y)
-        done += y.numel()
+        done += counted(y)
     return total / done, done
 
 
 def evaluate(model: GPT | Bigram, batches: Batches) -> float:
-    """The mean loss over all tokens of `batches`, in nats a token."""
+    """The mean loss over all targets of `batches`, in nats a token."""
     batches = list(batches)
-    return sum(summed_loss(model, x, y) for x, y in batches) / sum(y.numel() for _, y in batches)
+    return sum(summed_loss(model, x, y) for x, y in batches) / sum(counted(y) for _, y in batches)
 
 
 @torch.inference_mode()
 def summed_loss(model: GPT | Bigram, x: Tensor, y: Tensor) -> float:
-    """The loss of one batch, summed over its tokens, in nats."""
+    """The loss of one batch, summed over its targets, in nats."""
     device = next(model.parameters()).device
     if model.training:
         model.eval()
-    return float(mean_loss(model, x.to(device), y.to(device))) * y.numel()
+    return float(mean_loss(model, x.to(device), y.to(device))) * counted(y)
 
 
 def diverged_advice(cfg: TrainConfig) -> str:

@@ -89,7 +89,7 @@ def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any)
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]
     sheets = ("page", "form", "diagram", "chart", "card", "compare", "studies", "inspect", "embeddings", "health", "code",
-              "learn", "result")
+              "learn", "result", "answers")
     try:
         _, local, shared = demo.launch(
             prevent_thread_lock=True, ssr_mode=False, run_history=False, footer_links=[], theme=theme,

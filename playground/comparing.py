@@ -246,6 +246,8 @@ def arm_row(store: RunStore, arm: ArmResult, planned: Any, preset: Preset | None
     told = asdict(arm.effect)
     told["seconds"] = told["seconds"] if arm.effect.kind != "base" else least_seconds(arm)
     told["parameters"] = told["parameters"] if arm.effect.kind != "base" else (sizes[0] if sizes else None)
+    if arm.exact is not None:
+        told["exact"] = round(arm.exact, 4)
     return {**told, "runs": [run.id for run in arm.runs], "status": arm.status,
             "changes": form.value_of(planned.config, preset)["changes"] if preset else {},
             "curve": {"steps": steps, "mean": thinned[0], "low": thinned[1], "high": thinned[2],

@@ -88,11 +88,15 @@ def band(T: int, context: int) -> "Tensor":
 
 
 def passage(run: StoredRun, tokenizer: "Tokenizer", number: int, room: int) -> str:
-    """Some lines of the held-out text; the prompt of the run where its text is not here."""
+    """Some lines of the held-out text, of a task one example; the prompt of the run where its text is not here."""
     try:
-        held_out = text_of(run).val
+        text = text_of(run)
     except Refusal:
         return run.config.sample.prompt or "\n"
+    held_out = text.val
+    if run.config.data.asks:  # a question and its answer
+        rows = held_out.view(-1, text.length)
+        return tokenizer.decode(rows[int(number * GOLDEN % 1 * len(rows))][:-1].tolist())
     at = int(number * GOLDEN % 1 * max(0, len(held_out) - 2 * room))
     near = held_out[at : at + 2 * room].tolist()
     line = tokenizer.tokens.index(b"\n") if b"\n" in tokenizer.tokens else -1

@@ -49,7 +49,7 @@ def sampler_at(store: RunStore, run: StoredRun, step: int | None = None) -> "tup
     if step or not begins_anew(store, run):
         raise NotKept("The weights of that step are not kept: choose another one." if step is not None else NO_WEIGHTS)
     tokenizer = tokenizer_of(store, run)
-    return 0, Sampler(build(run.config.model, tokenizer.vocab_size, run.config.train.seed).eval(), tokenizer)
+    return 0, Sampler(build(run.config.model, tokenizer.vocab_size, run.config.train.seed).eval(), tokenizer, run.config.data)
 
 
 def tokenizer_of(store: RunStore, run: StoredRun) -> "Tokenizer":

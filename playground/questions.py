@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from gpt.changes import marked
 from gpt.config import RunConfig
-from gpt.events import Eval, Event, Health, Sample
+from gpt.events import Answers, Eval, Event, Health, Sample
 from gpt.home import home
 from gpt.measure import BITS, bits
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
+from gpt.tasks import held_out_question
 from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, lessons, pairing, plots, sharing
 from playground.asked import fields, moment, sendable, visitor_of, whole
 from playground.rows import (GONE, LETTERS, MOST_STEPS, Answer, mine, more_steps, origin, preset_of, real, references_of, row,
                              total_of, works)
 from playground.scheduler import Scheduler
-from playground.verdicts import Verdicts, verdict, verdicts
+from playground.verdicts import Verdicts, task_verdicts, verdict, verdicts
 
 EVENTS = 40  # most evaluations and samples in one answer
 RECENT = 32  # steps whose mean loss is put into words
@@ -49,6 +50,7 @@ class Questions:
     curve: Question
     settings: Question
     writing: Question
+    answers: Question
     table: Question
     runs: Question  # lists and comparisons
     compare: Question
@@ -101,6 +103,12 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
         return {"step": sample.step, "prompt": sample.prompt, "text": sample.text} if sample else GONE
 
     @about_mine
+    def answers(run: StoredRun, asked: Any) -> Answer:
+        found = store.events(run.id, whole(asked, "seq") - 1, 1)
+        told = next((event for _, event in found if isinstance(event, Answers)), None)
+        return {"step": told.step, "right": told.right, "total": told.total, "wrong": told.wrong} if told else GONE
+
+    @about_mine
     def table(run: StoredRun, asked: Any) -> Answer:
         return {"csv": "".join(store.csv(run.id))}
 
@@ -115,8 +123,8 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
     about_store = {question.__name__: refusing(store, question) for question in QUESTIONS}
     about_models = {question.__name__: refusing(store, partial(question, scheduler))
                     for question in (*inspecting.QUESTIONS, *evolving.QUESTIONS, *pairing.QUESTIONS)}
-    return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, table=table, runs=runs,
-                     lesson=lessons.lesson, **about_store, **about_models)
+    return Questions(check=check, poll=poll, curve=curve, settings=settings, writing=writing, answers=answers, table=table,
+                     runs=runs, lesson=lessons.lesson, **about_store, **about_models)
 
 
 def refusing(store: RunStore, question: Callable[[RunStore, Any], Answer]) -> Question:
@@ -230,12 +238,15 @@ def grown(store: RunStore, scheduler: Scheduler, run: StoredRun, asked: Any) -> 
 
 
 def news(events: list[tuple[int, Event]], seq: int) -> Answer:
-    """Evaluations as [step, loss, seconds], samples as [step, seq], whose texts are asked for when shown, and marks.
+    """Evaluations as [step, loss, seconds], samples as [step, seq], whose texts are asked for when shown, and marks; of a
+    task, exact answers as [step, right, total, seq].
 
     `measured` is the seq of the last measurement of the signals among them, if there is one; it is asked for by `health`.
     """
     measured = [n for n, e in events if isinstance(e, Health)]
+    exact = [[e.step, e.right, e.total, n] for n, e in events if isinstance(e, Answers)]
     return {
+        **({"answers": exact} if exact else {}),
         "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for _, e in events if isinstance(e, Eval)],
         "samples": [[e.step, n] for n, e in events if isinstance(e, Sample)],
         "marks": marked([event for _, event in events]),
@@ -251,11 +262,21 @@ def beginning(run: StoredRun) -> Answer:
         **row(run), "recipe": form.recipe_of(run.present, preset) if preset and works(run) else "",
         "device": run.device, "dataset": run.options.get("data.dataset"),
         "prompt": shorten(str(run.options.get("sample.prompt", "")).strip(), PROMPT), "verdicts": table,
-        "references": references_of(run),
+        "references": references_of(run), **asking(run),
     }
 
 
+def asking(run: StoredRun) -> Answer:
+    """Of a task: a question that it does not learn, for whoever has none."""
+    if not works(run) or not (data := run.config.data).asks:
+        return {}
+    return {"question": held_out_question(data.dataset, data.size, data.val_fraction)}
+
+
 def verdicts_of(run: StoredRun) -> Verdicts:
+    """The words for losses of a run that has begun."""
+    if run.exact is not None:
+        return task_verdicts(run.vocab_size, run.unigram, run.bigram)
     return verdicts(run.vocab_size, run.unigram, run.bigram, run.options.get("data.tokenizer", "char"))
 
 
@@ -278,6 +299,8 @@ def words(store: RunStore, run: StoredRun) -> str:
     loss = sum(recent) / len(recent) if recent else run.val_loss
     said = "" if loss is None else verdict(loss, verdicts_of(run))
     end = store.finished(run.id) if run.status == "finished" else None
+    if run.exact is not None:
+        return f"{run.exact:.1%} exact · {said}" + (f" · {end.val_loss:.3f}" if end else "")
     if not end or not end.val_tokens:
         return said
     known = run.measured(end.val_loss, BITS) if run.characters != 1 else None

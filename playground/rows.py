@@ -44,7 +44,8 @@ def row(run: StoredRun) -> Answer:
         "text": f"{run.fingerprint}/{tokens_of(run.options)}", "bits": bits_per_nat(run),
         "held_out": f"{run.fingerprint}/{run.options.get('data.val_fraction')}", "tokens_per_step": run.tokens_per_step,
         "flops": run.flops, "study": run.study, "arm": run.arm, "parent": run.parent, "forked_at": run.forked_at,
-        "seed": run.options.get("train.seed"), **({"deleted": True} if run.deleted else {}),
+        "seed": run.options.get("train.seed"), **({} if run.exact is None else {"exact": round(run.exact, 4)}),
+        **({"deleted": True} if run.deleted else {}),
     }
 
 

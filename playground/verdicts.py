@@ -32,6 +32,14 @@ def verdicts(vocab_size: int, unigram: float, bigram: float, kind: str = "char")
     return [(min(limit for limit, _ in lines[: n + 1]), words) for n, (_, words) in enumerate(lines)]
 
 
+def task_verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
+    """The same for a task, whose loss falls to nothing; the entropies are those of its answers."""
+    guessing = math.log(vocab_size)
+    lines = [(1e9, "worse than guessing"), (guessing + 0.1, "guessing"), (unigram + 0.05, "knows what answers are made of"),
+             (bigram - 0.05, "past the bigram table"), (bigram / 4, "mostly right"), (0.01, "solved")]
+    return [(min(limit for limit, _ in lines[: n + 1]), words) for n, (_, words) in enumerate(lines)]
+
+
 def verdict(loss: float, table: Verdicts) -> str:
     """The words for `loss`: those of the last line it is at or under. A loss that is no number has none."""
     if not math.isfinite(loss):

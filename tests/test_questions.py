@@ -6,7 +6,7 @@ import math
 import pytest
 
 from gpt.config import RunConfig
-from gpt.events import Eval, Finished, Sample, Started, Step
+from gpt.events import Answers, Eval, Finished, Sample, Started, Step
 from gpt.options import replace
 from gpt.store import RunStore
 from playground import actions, form, questions, rows, wiring
@@ -334,3 +334,21 @@ def test_samples_beside_each_other_are_few_and_know_their_loss(ask, store):
     assert len(many) <= MOST_SAMPLES and len(some) <= len(many)
     assert many[-1][::2] == [519, 4.01] and all(loss == pytest.approx(9 - (step - 20) / 100, abs=1e-3) for step, _, loss in many[-9:])
     assert ask.writing({"visitor": ANN, "run": runs[1], "seq": many[-1][1]})["text"] == "text"
+
+
+# Tasks
+
+
+def test_a_task_tells_exact_answers_and_a_text_nothing_of_them(store, ask):
+    text, run = trained(store), store.create(replace(RunConfig(), {"data.dataset": "copy"}), owner=ANN, preset="tasks/copy")
+    wrong = [["abcdefgh=", "abcdefgh", "abcdefgg"]]
+    store.append(run, [Started(0, 1000, 28, 3.3, 3.2, 256, "CPU, 1 thread", "e" * 64, {"gpt": "0"}),
+                       Eval(0, 3.3, 0.0), Answers(0, 1, 4, wrong)])
+    poll = ask.poll({"visitor": ANN, "run": run, "head": 1})
+    ((step, right, total, seq),) = poll["answers"]
+    assert (step, right, total) == (0, 1, 4) and len(poll["head"]["question"]) == 9 and poll["words"].startswith("25.0% exact")
+    assert ask.answers({"visitor": ANN, "run": run, "seq": seq}) == {"step": 0, "right": 1, "total": 4, "wrong": wrong}
+    assert ask.answers({"visitor": ANN, "run": run, "seq": seq - 1}) == {"status": "gone"}  # the check beside it
+    assert ask.answers({"visitor": BOB, "run": run, "seq": seq}) == {"status": "gone"}
+    plain = ask.poll({"visitor": ANN, "run": text, "head": 1})
+    assert "answers" not in plain and not {"question", "exact"} & plain["head"].keys()

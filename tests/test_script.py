@@ -16,7 +16,7 @@ from gpt import kernels, script_fold, script_source
 from gpt.__main__ import main
 from gpt.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from gpt.data import import_text
-from gpt.events import Eval, Sample, Step
+from gpt.events import Answers, Eval, Sample, Step
 from gpt.model import build
 from gpt.options import ConfigError, get
 from gpt.options import replace as change
@@ -30,7 +30,7 @@ from support import VOCAB, moved, pairwise, small_text, tokens
 TEXT = small_text(words=2500)
 COVER = pairwise()[::5]
 PRESETS = {preset.id: preset for preset in list_presets()}
-LONG = ("ladder/01-bigram", "ladder/09-pre-ln", "modern/llama")  # trained for 50 steps, others for a few
+LONG = ("ladder/01-bigram", "ladder/09-pre-ln", "modern/llama", "tasks/copy", "tasks/induction-2", "tasks/modular")  # trained for 50 steps, others for a few
 TINY = {"model.n_embd": 16, "model.n_layer": 2, "model.block_size": 16, "train.batch_size": 4}
 
 # Options of training, texts and samples, in combinations; each value that changes a script comes up at least once.
@@ -56,8 +56,10 @@ ROWS: list[dict[str, Any]] = [
 
 
 def shrunk(config: RunConfig) -> RunConfig:
-    """The same options on a small text, with sizes for a test."""
-    small = {"data.dataset": "own", "data.text": import_text(TEXT.encode()), "sample.length": 30, "train.eval_tokens": 512}
+    """The same options on a small text, or on the same task, with sizes for a test."""
+    small = {"sample.length": 30, "train.eval_tokens": 512}
+    if not config.data.asks:
+        small |= {"data.dataset": "own", "data.text": import_text(TEXT.encode())}
     for path, most in {"model.n_embd": 64, "model.n_layer": 2, "model.block_size": 32, "train.batch_size": 8}.items():
         small[path] = min(most, get(config, path))
     return change(config, small)
@@ -107,7 +109,8 @@ def check_trains_alike(config: RunConfig, run_script, monkeypatch) -> None:
     size = sum(p.numel() for p in run.model.parameters())
     assert printed.startswith(f"{size:,} parameters, validation loss {first}\n")
     sample = [event.text for event in events if isinstance(event, Sample)][-1]
-    assert printed.endswith(f"validation loss {last}\n{sample}\n")
+    found = [f"exact answers: {e.right:,} of {e.total:,} held-out questions\n" for e in events if isinstance(e, Answers)]
+    assert printed.endswith(f"validation loss {last}\n{''.join(found[-1:])}{sample}\n")
 
 
 # Training -----------------------------------------------------------------------------------------------------------

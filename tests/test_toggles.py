@@ -151,7 +151,8 @@ def test_every_option_of_the_data_changes_the_run():
     """But tiny Shakespeare, which would have to be downloaded."""
     own = own_text()
     texts = [own, replace(own, tokenizer="byte"), replace(own, val_fraction=0.3), own_text(small_text(seed=1)),
-             replace(own, tokenizer="bpe", vocab_size=270), DataConfig(dataset="tinyplays")]
+             replace(own, tokenizer="bpe", vocab_size=270), DataConfig(dataset="tinyplays"),
+             DataConfig(dataset="copy", size=2)]
     changed = {name for data in texts for name, value in vars(data).items() if value != getattr(own, name)}
     assert changed == set(options(DataConfig))
     seen = [outcome(Run(small_run(data=data))) for data in texts]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gpt.config import ModelConfig, SampleConfig, TrainConfig
 from gpt.data import Dataset
 from gpt.events import (
-    KINDS, Changed, Diverged, Eval, Event, Finished, Forked, Health, Sample, Started, Step, Working, from_dict, to_dict,
+    KINDS, Answers, Changed, Diverged, Eval, Event, Finished, Forked, Health, Sample, Started, Step, Working, from_dict, to_dict,
 )
 from gpt.model import build
 from gpt.options import ConfigError
@@ -124,7 +124,7 @@ def test_events_survive_json():
     import json
 
     rare = [Changed(1, {"train.lr": 1e-4}), Forked(0, "id", 3, ["a"], []), Health(0, [{"name": "head", "out": None}])]
-    samples = [*Run(small_run()).events(), *rare, Diverged(3, "try less")]
+    samples = [*Run(small_run()).events(), *rare, Answers(2, 1, 2, [["ab=", "ab", "ba"]]), Diverged(3, "try less")]
     assert {type(e) for e in samples} == set(KINDS.values())
     assert [from_dict(json.loads(json.dumps(to_dict(e)))) for e in samples] == samples
 

@@ -5,6 +5,7 @@ import os
 import gradio as gr
 
 from gpt.presets import Preset, list_presets
+from gpt.tasks import TASKS
 from playground.form import escape
 from playground.panels.island import island
 
@@ -39,15 +40,18 @@ def masthead() -> gr.HTML:
 def ladder() -> gr.HTML:
     """One button for each preset, and what the chosen one is about."""
     steps = "".join(_button(p) for p in list_presets() if p.number)
-    beyond = "".join(_button(p) for p in list_presets() if not p.number)
+    beyond = "".join(_button(p) for p in list_presets() if p.group == "modern")
+    tasks = "".join(map(_button, sorted((p for p in list_presets() if p.group == "tasks"),
+                                        key=lambda p: (list(TASKS).index(p.config.data.dataset), p.id))))
     return island("ladder", f"""
 <nav class="ladder" aria-label="Ladder of twelve steps"><div class="steps"><div class="rungs">{steps}</div>
-<div class="beyond" role="group" aria-label="Beyond the ladder">{beyond}</div></div></nav>
+<div class="beyond" role="group" aria-label="Beyond the ladder">{beyond}</div></div>
+<div class="steps tasks" role="group" aria-labelledby="tasks-label"><span id="tasks-label">Tasks</span>{tasks}</div></nav>
 <div class="say-row"><p id="say"></p>
 <details id="sources"><summary>stated and inferred</summary><dl></dl></details></div>""", elem_id="ladder")
 
 
 def _button(preset: Preset) -> str:
-    number = str(preset.number) if preset.number else "+"
+    number = str(preset.number) if preset.number else "+" if preset.group == "modern" else ""
     return (f'<button type="button" data-preset="{escape(preset.id)}" aria-pressed="false">'
             f'<i>{number}<span class="tick"></span></i>{escape(preset.title)}</button>')

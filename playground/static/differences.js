@@ -102,7 +102,7 @@ class Differences {
     top.append(head);
     if (rows.length) body.append(...rows.map((row) => option(row)));
     else body.append(whole("They have the same options: what differs is chance, or nothing.", runs.length));
-    body.append(whole("how they did", runs.length), ...LOSSES.map((about) => this.losses(...about)), ...COUNTS.map((about) => this.counts(...about)));
+    body.append(whole("how they did", runs.length), ...LOSSES.map((about) => this.losses(...about)), ...this.exact(), ...COUNTS.map((about) => this.counts(...about)));
     table.append(top, body);
     this.find(".compared").replaceChildren(table);
     this.find(".cautions").replaceChildren(...cautions.map((words) => element("li", "", minus(words))));
@@ -130,6 +130,12 @@ class Differences {
       if (key === "best" && run.best_step != null) cell.append(element("small", "step", `step ${show(run.best_step)}`));
       return cell;
     }));
+  }
+
+  // Where one of them has a task.
+  exact() {
+    const { runs } = this.answer, share = (run) => (run.exact == null ? NOTHING : `${(100 * run.exact).toFixed(1)} %`);
+    return runs.some((run) => run.exact != null) ? [outcome("Exact answers", runs.map((run) => element("td", "", share(run))))] : [];
   }
 
   counts(key, label) {

@@ -32,7 +32,7 @@ export async function enter({ visitor, run }) {
 export function attach(id) {
   remember(SHOWN, id || null);
   session.shown = id ? { id, head: null, status: "", step: 0, total: 0, after: 0, seq: 0, measured: 0, stride: 0, last: 0,
-    steps: [], loss: [], seconds: [], evals: [], samples: [], marks: [], speeds: [] } : null;
+    steps: [], loss: [], seconds: [], evals: [], samples: [], answers: [], marks: [], speeds: [] } : null;
   emit("attached", session.shown);
   tick();
 }
@@ -71,7 +71,7 @@ function take(run, answer) {
   if (answer.again) { attach(run.id); return 0; }
   if (answer.from !== run.after) return every;
   const before = run.status, fresh = { from: run.steps.length };
-  for (const key of ["evals", "samples", "marks"]) {
+  for (const key of ["evals", "samples", "answers", "marks"]) {
     fresh[key] = run[key].length;
     run[key].push(...(answer[key] || []));
   }

@@ -41,8 +41,11 @@ export function load(id, changes = {}) {
   changed();
 }
 
+// A preset that is about its own text, a task, brings it along and takes it away again.
 export function loadStep(id) {
-  const values = Object.keys(form.options).filter((path) => OVER_STEPS.test(path)).map((path) => [path, value(path)]);
+  const brings = [preset(id), form.preset].some((one) => one && "data.dataset" in one.values);
+  const kept = (path) => (brings ? path === "train.device" : OVER_STEPS.test(path));
+  const values = Object.keys(form.options).filter(kept).map((path) => [path, value(path)]);
   load(id, Object.fromEntries(values));
 }
 

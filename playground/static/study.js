@@ -148,7 +148,7 @@ export class StudyView {
     else if (row.mean == null) loss.append(element("span", "wait", row.status === "training" || row.status === "stopped" ? row.status : "waiting"));
     else loss.append(element("b", "", signed(row.mean)), element("small", "", range(row)));
     const [first, more] = verdict(row, this.study), said = cell("verdict");
-    if (row.mean != null || row.diverged) said.append(element("span", "", first), element("small", "", more));
+    if (row.mean != null || row.diverged) said.append(element("span", "", first), element("small", "", [more, exactly(row)].filter(Boolean).join(" · ")));
     said.title = minus(row.verdict);
     const drawn = cell("effect");
     drawn.append(interval(row, this.scale));
@@ -160,7 +160,7 @@ export class StudyView {
     const name = cell("name", "", "th"), loss = cell("loss"), drawn = cell("effect");
     const sweep = this.study.kind === "sweep";
     name.append(element("b", "", sweep ? valueOf(this.study) : "the base"), element("small", "", sweep ? "the base" : ""));
-    if (base.loss != null) loss.append(element("b", "", base.loss.toFixed(3)), element("small", "", this.study.unit));
+    if (base.loss != null) loss.append(element("b", "", base.loss.toFixed(3)), element("small", "", [this.study.unit, exactly(base)].filter(Boolean).join(" · ")));
     drawn.append(interval({ mean: base.loss == null ? null : 0, clear: true, differences: [] }, this.scale));
     return [name, drawn, loss, cell("pairs"), cell("size", base.parameters == null ? "" : number(base.parameters)),
       cell("time", base.seconds == null ? "" : `${base.seconds.toFixed(base.seconds < 10 ? 1 : 0)} s`), cell("verdict"), this.actsOf(base)];
@@ -230,3 +230,6 @@ function keepFocus(body, rows) {
   if (focused) queueMicrotask(() => focused.focus({ preventScroll: true }));
   return rows;
 }
+
+// How many answers were right, where there is a task.
+const exactly = ({ exact }) => (exact == null ? "" : `${(100 * exact).toFixed(1)} % exact`);

@@ -65,6 +65,9 @@ class Table {
     this.list.set(items);
     this.find(".grid").setAttribute("aria-rowcount", items.length + 1);
     this.find(".grid").hidden = !items.length;
+    const tasks = runs.some((run) => run.exact != null);
+    this.find(".grid").classList.toggle("tasks", tasks);
+    this.find("#runs-sort [value=exact]").hidden = !tasks;
     this.find(".grid").style.setProperty("--bar", `${this.body.offsetWidth - this.body.clientWidth}px`); // of scrolling
     const all = number(runs.length), some = `${number(found.length)} of ${all}`;
     this.find("#runs-count").textContent = !runs.length ? "" : found.length < runs.length ? some : all;

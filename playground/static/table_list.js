@@ -25,6 +25,7 @@ export const COLUMNS = [
   { key: "best", label: "Best", title: "Lowest loss on held-out text, nats a token", number: true, by: (run) => run.best },
   { key: "val", label: "Last", title: "Last loss on held-out text, nats a token", number: true, by: (run) => run.val },
   { key: "bits", label: "Bits", title: "The last loss in bits a character: compares whatever the tokens are", number: true, by: bitsOf },
+  { key: "exact", label: "Exact", title: "Questions answered exactly", number: true, down: true, by: (run) => run.exact },
   { key: "seconds", label: "Time", title: "Time trained", number: true, down: true, by: (run) => run.seconds },
   { key: "speed", label: "Tokens/s", number: true, down: true, by: speedOf },
   { key: "status", label: "Status", by: (run) => run.status },

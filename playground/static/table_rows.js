@@ -76,14 +76,14 @@ function fill(row, run, inside) {
     preset: run.title, parameters: run.parameters == null ? "" : brief(run.parameters),
     step: run.step >= run.total ? number(run.step) : run.total > 9999 ? `${brief(run.step)} / ${brief(run.total)}`
       : `${number(run.step)} / ${number(run.total)}`,
-    best: loss(run.best), val: loss(run.val), bits: loss(bitsOf(run)), seconds: run.step ? clock(run.seconds) : "",
+    best: loss(run.best), val: loss(run.val), bits: loss(bitsOf(run)), exact: exactly(run), seconds: run.step ? clock(run.seconds) : "",
     speed: speedOf(run) ? brief(speedOf(run)) : "",
     status: `${STATES[run.status] || run.status}${going && run.step ? ` ${Math.floor((100 * run.step) / run.total)} %` : ""}`,
     created: ago(run.created),
   };
   for (const [key, words] of Object.entries(values)) put(row.querySelector(`.${key}`), words);
   Object.assign(row.querySelector(".status").dataset, { status: run.status,
-    more: joined(run.title, run.step >= run.total && `${number(run.step)} steps`, ago(run.created)) });
+    more: joined(run.title, run.exact != null && `${exactly(run)} exact`, run.step >= run.total && `${number(run.step)} steps`, ago(run.created)) });
   row.querySelector(".step").title = `${number(run.step)} of ${number(run.total)} steps`;
   row.querySelector(".created").title = new Date(1000 * run.created).toLocaleString();
   row.querySelector(".parameters").title = run.parameters == null ? "" : `${number(run.parameters)} parameters`;
@@ -149,6 +149,7 @@ function fillGroup(row, { runs }, open, name) {
 
 const joined = (...words) => words.filter(Boolean).join(" · ");
 const put = (place, words) => { if (place.textContent !== words) place.textContent = words; };
+const exactly = ({ exact }) => (exact == null ? "" : `${(100 * exact).toFixed(1)} %`);
 const loss = (value) => (value == null ? "" : value.toFixed(3));
 
 // How long, in a narrow column.

@@ -18,7 +18,7 @@ export function mount(root) {
   const begin = async () => {
     going?.abort();
     const mine = going = new AbortController(), given = Object.fromEntries(GIVEN.map((name) => [name, value(`sample.${name}`)]));
-    page.value = session.shown ? given.prompt : "";
+    page.value = session.shown ? given.prompt || session.shown.head?.question || "" : "";
     refused = "";
     const written = session.shown
       ? await write({ visitor: session.visitor, run: session.shown.id, ...given }, (piece) => {
