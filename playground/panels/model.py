@@ -21,14 +21,15 @@ MODEL = f"""
 <button type="button" id="model-save">Save as SVG</button></div>{CHOICES}</section>
 <section class="card" aria-label="Parameters by part"><h2>Where the parameters are</h2>
 <ul id="weights"></ul></section>
-<section class="card" id="begin" aria-label="How to begin" hidden><h2>How to begin</h2><ol>
+<section class="card" id="begin" aria-label="How to begin" hidden><h2>How to begin</h2>
+<p>New to all this? <button type="button" class="link" data-lesson="1">Twelve short lessons</button> begin at the first
+step.</p><ol>
 <li><b>Train.</b> The curve falls past the dotted lines: what guessing, counting letters, and a table of pairs
 can do.</li>
 <li><b>Take the next step</b> of the ladder: each adds one part.</li>
 <li><b>Switch a part off</b>, in the drawing above or on the right, and train again. The gap between two
 curves is what it was worth.</li>
-</ol><p>New to all this? <button type="button" class="link" data-lesson="1">Twelve short lessons</button> begin at the first
-step.</p></section>
+</ol></section>
 <dialog id="model-dialog" aria-label="The model, large"><header><b>The model</b> <span class="total mono"></span>
 <button type="button" class="close" aria-label="Close">×</button></header>
 <div class="drawing"></div><p class="legend" hidden></p>{CHOICES}</dialog>"""

@@ -85,6 +85,7 @@ class Health {
 
   paint() {
     const { told } = this, run = session.shown, any = Boolean(told?.steps.length);
+    this.find("#signals").hidden = !run; // that there is none is said once, above
     this.find(".measured").hidden = !any;
     this.find(".none").hidden = any;
     this.find(".none").textContent = nothing(run, told);
@@ -155,8 +156,7 @@ class Health {
 
 // What to say where nothing can be drawn.
 function nothing(run, told) {
-  if (!run) return "Train a run, and see here how its signals fare: whether activations and gradients keep their size through the layers.";
-  if (!told) return "Looking …";
+  if (!run || !told) return "Looking …";
   if (GOING.includes(run.status) || run.status === "paused") return "Nothing is measured yet: the first step is the first to be.";
   return "Nothing was measured in this run: it is of a version that did not, or has made no step. Train it again to see how its signals fare.";
 }

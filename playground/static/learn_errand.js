@@ -51,6 +51,7 @@ export class Errand {
     Object.assign(back, { type: "button" });
     back.dataset.lesson = number;
     this.slip.replaceChildren(element("b", "", `${preset(id).title}: ${experiment.label}.`), ready, experiment.look, " ", back);
+    this.slip.dataset.opens = experiment.opens;
     this.slip.hidden = false;
   }
 }

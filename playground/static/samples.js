@@ -25,7 +25,7 @@ export function mount(root) {
   });
   const mark = () => { if (document.body.dataset.view === "train") emit("sample-step", timeline.atEnd ? null : timeline.step); };
   strip.before(slider);
-  on("view", mark);
+  on("view", () => { mark(); if (timeline.atEnd) strip.scrollLeft = strip.scrollWidth; });
   const clear = () => { strip.replaceChildren(hint()); from.textContent = ""; timeline.set([]); };
   on("attached", clear);
   on("head", (run) => {

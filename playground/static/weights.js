@@ -12,7 +12,8 @@ export function bindWeights(root) {
   const share = ({ parts }) => {
     const all = value("model.architecture") === "bigram" ? TABLE : PARTS;
     const here = all.filter(([key]) => parts[key]), most = Math.max(...here.map(([key]) => parts[key]));
-    if (here.length) list.replaceChildren(...here.map(([key, name, part]) => bar(name, part, parts[key], parts[key] / most)));
+    list.replaceChildren(...here.map(([key, name, part]) => bar(name, part, parts[key], parts[key] / most)));
+    if (!here.length) list.append(element("li", "none", "Nothing to count: this model cannot be built."));
   };
   const greet = () => { begin.hidden = !session.listed || session.runs.length > 0; };
   on("checked", share);
