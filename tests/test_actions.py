@@ -177,7 +177,7 @@ def test_a_study_is_paused_and_gone_on_with(do, ask, store):
 def test_a_run_is_forked_changed_and_extended(do, ask, store):
     run = finished(do, store)
     asked = {"visitor": ANN, "run": run}
-    assert ask.card(asked)["checkpoints"] == [10, 20, 30, 40]
+    assert ask.card(asked)["checkpoints"] == [1, 3, 10, 20, 30, 40]
     fork = do.fork({**asked, "step": 20, **SMALL, "changes": SMALL["changes"] | {"model.norm": "rms", "train.steps": 60}})
     until(lambda: store.run(fork["run"]).status == "finished")
     assert "New: " in fork["carried"] and store.run(fork["run"]).step == 60

@@ -7,7 +7,7 @@ from gpt.options import options
 from playground import form
 from playground.panels.island import island
 
-SAMPLES = """<h2>What it writes <span id="samples-from"></span></h2>
+SAMPLES = """<div class="heading"><h2>What it writes <span id="samples-from"></span></h2></div>
 <div class="strip" tabindex="0" role="list" aria-label="Samples by step"></div>"""
 
 ANSWERS = """<h2>What it answers <span id="answers-now"></span></h2>

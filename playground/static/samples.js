@@ -24,7 +24,7 @@ export function mount(root) {
     return fetchText(here);
   });
   const mark = () => { if (document.body.dataset.view === "train") emit("sample-step", timeline.atEnd ? null : timeline.step); };
-  strip.before(slider);
+  root.querySelector(".heading").append(slider);
   on("view", () => { mark(); if (timeline.atEnd) strip.scrollLeft = strip.scrollWidth; });
   const clear = () => { strip.replaceChildren(hint()); from.textContent = ""; timeline.set([]); };
   on("attached", clear);
