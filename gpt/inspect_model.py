@@ -204,13 +204,12 @@ def within(block: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
 
 
 @contextmanager
-def without(model: GPT, part: Part | None) -> Iterator[None]:
+def without(model: Model, part: Part | None) -> Iterator[None]:
     """The model while a part gives zeros; a whole layer passes on what it gets, and positions are alike; None: all of it."""
-    position = model.position
     with ExitStack() as hooks:
         if part and part.kind == "position":
+            hooks.callback(setattr, model, "position", model.position)
             model.position = Position(model.cfg)
-            hooks.callback(setattr, model, "position", position)
         elif part:
             for block in model.blocks if part.layer is None else [model.blocks[part.layer]]:
                 hooks.callback(taken_out(block, part).remove)

@@ -210,6 +210,12 @@ def test_texts_are_one_draw_with_and_without_a_part(place, monkeypatch):
     assert "not kept" in ask.writes({**mine, "step": 7})["refused"]
 
 
+def test_a_model_without_parts_writes_as_a_whole(place):
+    mine, ask = trained(place, **{"model.architecture": "bigram"}), place[2]
+    assert len(ask.writes(mine)["text"]) > 1
+    assert "no such part" in ask.writes({**mine, "part": ["mlp", 0, None]})["refused"]
+
+
 def test_a_part_gone_in_a_text_is_gone_at_every_token(place):
     """With the cache of keys and values, too: the text is that of a model without the part that feeds its window anew."""
     from gpt.importing import stored_sampler
