@@ -17,6 +17,7 @@ from gpt.records import StoredRun
 from gpt.store import RunStore
 from playground import form
 from playground.asked import fields, visitor_of
+from playground.kept import begins_anew
 from playground.mathml import mathml
 from playground.rows import Answer, works
 
@@ -82,7 +83,7 @@ def reveal(store: RunStore, asked: Any) -> Answer:
         raise Refusal("There is no lesson on this model: choose a step of the ladder.")
     below, visitor, data = previous(preset), visitor_of(asked), config.data
     runs = store.runs(visitor, LOOKED) if visitor else []
-    own = newest(runs, preset, data)
+    own = newest(store, runs, preset, data)
     here = of_run(store, own, preset) if own else as_measured(preset, data)
     before = guessing(own) if below is None else came_to(store, runs, below, data)
     if here is None or before is None:
@@ -114,17 +115,18 @@ def measured_on(preset: Preset, below: Preset | None) -> DataConfig:
 
 def came_to(store: RunStore, runs: list[StoredRun], preset: Preset, data: DataConfig) -> Figure | None:
     """What a step came to on a text: by the visitor's newest run, else as measured."""
-    own = newest(runs, preset, data)
+    own = newest(store, runs, preset, data)
     return of_run(store, own, preset) if own else as_measured(preset, data)
 
 
-def newest(runs: list[StoredRun], preset: Preset, data: DataConfig) -> StoredRun | None:
-    """The newest finished run of just this step on just this text, on whatever device."""
+def newest(store: RunStore, runs: list[StoredRun], preset: Preset, data: DataConfig) -> StoredRun | None:
+    """The newest run that did just this step on just this text from its first weights to its end, on whatever device."""
     usual = preset.config.train.device
     recipe = form.recipe_of(RunConfig(preset.config.model, data, preset.config.train), preset)
     plain = (run for run in runs if run.preset == preset.id and run.status == "finished" and run.val_loss is not None
-             and not run.plan and not run.parent and works(run))
-    return next((run for run in plain if form.recipe_of(replace(run.config, {"train.device": usual}), preset) == recipe), None)
+             and not run.plan and works(run))
+    same = (run for run in plain if form.recipe_of(replace(run.config, {"train.device": usual}), preset) == recipe)
+    return next((run for run in same if begins_anew(store, run)), None)
 
 
 def of_run(store: RunStore, run: StoredRun, preset: Preset) -> Figure:

@@ -190,15 +190,15 @@ def store(tmp_path):
     store.close()
 
 
-def trained(store, number: int, val: float, owner: str = ANN, **changes) -> tuple[str, list[float]]:
+def trained(store, number: int, val: float, owner: str = ANN, begun: int = 0, **changes) -> tuple[str, list[float]]:
     """A finished run of a step, with the losses of its batches."""
     preset = LADDER[number]
     config = replace(preset.config, changes)
     run = store.create(config, owner=owner, preset=preset.id)
     steps = config.train.steps
     losses = [2 + 2 / step + 0.01 * (step % 7) for step in range(1, steps + 1)]
-    store.append(run, [Started(0, 1000, V, 3.3, 2.4, 256, "CPU, 1 thread", "f" * 64, {"gpt": "0"}),
-                       *(Step(step, loss, step * 0.01) for step, loss in enumerate(losses, 1)),
+    store.append(run, [Started(begun, 1000, V, 3.3, 2.4, 256, "CPU, 1 thread", "f" * 64, {"gpt": "0"}),
+                       *(Step(step, loss, step * 0.01) for step, loss in enumerate(losses, 1) if step > begun),
                        Finished(steps, val, 9.0, 59_405)])
     store.set_status(run, "finished")
     return run, losses
@@ -228,6 +228,13 @@ def test_own_runs_go_before_what_was_measured_and_nobody_elses(store):
     assert found["own"] == own == found["here"]["run"] and found["change"] == pytest.approx(0.111)
     ours, _ = ladder.compare(losses, LADDER[4].published)
     assert found["before"]["training"] == pytest.approx(ours), "as in the README's table"
+
+
+def test_a_run_whose_weights_came_from_a_file_is_not_what_a_step_came_to(store):
+    """Its first steps were taken elsewhere, and its optimiser began anew: it has no losses around what was published."""
+    trained(store, 5, 2.0, begun=4500)
+    found = lessons.reveal(store, asked(5))
+    assert found["own"] is None and found["here"]["validation"] == LADDER[5].measured["tinyplays"].validation
 
 
 def test_the_first_step_is_told_against_guessing(store):
