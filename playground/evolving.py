@@ -86,7 +86,7 @@ def embeddings(scheduler: Scheduler, store: RunStore, asked: Any) -> Answer:
     import torch
 
     chosen = torch.tensor(rows)
-    about, live = ("positions" if positions else "tokens",), bool(fields(asked).get("live"))
+    about, live = ("positions" if positions else "tokens", *rows), bool(fields(asked).get("live"))
     found, left = frames(scheduler, store, run, about, lambda sampler: table(sampler, positions, chosen), live)
     usable = [frame for frame in found if frame[2].isfinite().all()]
     if not usable:

@@ -12,6 +12,7 @@ from gpt.inspect_embeddings import neighbours, position_table, principal, token_
 from gpt.inspect_model import scores_after, see
 from gpt.model import build
 from gpt.store import RunStore
+from gpt.tokenizers import TextError
 from playground import evolving
 from playground.actions import actions
 from playground.evolving import KINDS, kind_of
@@ -245,3 +246,20 @@ def test_weights_that_are_no_numbers_are_left_out_and_named(place):
 def test_vectors_that_are_all_alike_lie_in_one_place():
     flat = principal(torch.ones(3, 4))
     assert flat.shares(torch.ones(3, 4)) == [0.0, 0.0] and torch.equal(flat.place(torch.ones(3, 4)), torch.zeros(3, 2))
+
+
+def test_what_is_remembered_of_other_tokens_is_not_shown(place, monkeypatch):
+    """Which are common is known only where the text is: with it the order is another one, and so are the vectors."""
+    mine, ask = trained(place), place[2]
+    by_count = ask.embeddings(mine)
+
+    def gone(run):
+        raise TextError("It is not here.")
+
+    monkeypatch.setattr(evolving, "text_of", gone)
+    by_number = ask.embeddings(mine)
+    assert by_number["points"]["never"] == 0 and by_number["points"]["names"] != by_count["points"]["names"]
+    assert all(len(frame["at"]) == len(by_number["points"]["names"]) for frame in by_number["frames"])
+    vectors = token_table(model_at(place[0], mine["run"], 64))
+    expected = principal(vectors).place(vectors)
+    assert torch.allclose(torch.tensor(by_number["frames"][-1]["at"]), expected, rtol=0.01, atol=1e-3)
