@@ -17,8 +17,8 @@ import urllib.request
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -278,11 +278,9 @@ def load(cfg: DataConfig, block_size: int) -> Dataset:
     """The text of `cfg` as tokens. Raises TextError if it cannot be had or a part is shorter than one context."""
     text = read_text(cfg)
     if cfg.asks:
-        with _encoding:
-            question, answer = shape(cfg.dataset, cfg.size)
-            return _examples(text, cfg.val_fraction, question, question + answer + 1)
-    with _encoding:
-        data = _split(text, cfg.tokenizer, cfg.vocab_size, cfg.val_fraction)
+        question, answer = shape(cfg.dataset, cfg.size)
+        return _known(_examples, text, cfg.val_fraction, question, question + answer + 1)
+    data = _known(_split, text, cfg.tokenizer, cfg.vocab_size, cfg.val_fraction)
     shorter, needed = min(len(data.train), len(data.val)), block_size + 1
     if shorter < needed:
         share = min(cfg.val_fraction, 1 - cfg.val_fraction)
@@ -293,7 +291,33 @@ def load(cfg: DataConfig, block_size: int) -> Dataset:
     return data
 
 
-@lru_cache(maxsize=8)  # many runs share a text, and a study its ways to cut it
+Data = TypeVar("Data", bound=Dataset)
+KEPT = 8  # splits: many runs share a text, and a study its ways to cut it
+_kept: dict[tuple[Any, ...], Any] = {}  # the one used last at the end
+_looking, _encoding = threading.Lock(), threading.Lock()
+
+
+def _known(encode: Callable[..., Data], *how: Any) -> Data:
+    """`encode(*how)`, of which the KEPT used last are remembered. Texts are encoded one at a time, each once, which can take
+    half a minute; whoever wants what is remembered waits for none of them."""
+    if (data := _remembered((encode, *how))) is None:
+        with _encoding:
+            if (data := _remembered((encode, *how))) is None:  # nobody else has encoded it meanwhile
+                data = encode(*how)
+                with _looking:
+                    _kept[encode, *how] = data
+                    if len(_kept) > KEPT:
+                        del _kept[next(iter(_kept))]
+    return data
+
+
+def _remembered(how: tuple[Any, ...]) -> Any:
+    with _looking:
+        if how in _kept:
+            _kept[how] = _kept.pop(how)
+        return _kept.get(how)
+
+
 def _split(text: str, kind: str, vocab_size: int, val_fraction: float) -> Dataset:
     """`text` as tokens, the last `val_fraction` of its characters for validation: the same ones however it is cut."""
     cut = int(len(text) * (1 - val_fraction))
@@ -304,7 +328,6 @@ def _split(text: str, kind: str, vocab_size: int, val_fraction: float) -> Datase
     return Dataset(tokenizer, train, val, _sha256(text.encode()), *entropies(train, tokenizer.vocab_size), characters)
 
 
-@lru_cache(maxsize=4)
 def _examples(text: str, val_fraction: float, question: int, length: int) -> Examples:
     """The lines of `text` as tokens, the last `val_fraction` of them for validation."""
     cut = first_held_out(len(text) // length, val_fraction) * length
@@ -313,9 +336,6 @@ def _examples(text: str, val_fraction: float, question: int, length: int) -> Exa
     val = _tensor(tokenizer.encode(text[cut:]))
     known = _answer_entropies(train.view(-1, length), question, tokenizer.vocab_size)
     return Examples(tokenizer, train, val, _sha256(text.encode()), *known, question=question, length=length)
-
-
-_encoding = threading.Lock()  # several that want the same long text at once wait for one of them to encode it
 
 
 def _tensor(ids: list[int]) -> Tensor:

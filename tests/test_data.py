@@ -6,6 +6,7 @@ import itertools
 import math
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ T = 16
 def home(tmp_path, monkeypatch):
     """An empty folder for texts, and nothing remembered from other tests."""
     monkeypatch.setenv("GPT_PLAYGROUND_HOME", str(tmp_path))
-    data._split.cache_clear()
+    data._kept.clear()
     return tmp_path
 
 
@@ -281,6 +282,25 @@ def test_too_short_for_one_context_but_not_for_another():
     with pytest.raises(TextError, match="too short"):
         load(cfg, 64)
     assert load(cfg, 8) is load(cfg, 16)
+
+
+def test_what_is_known_waits_for_no_other_text():
+    """To encode a long text can take half a minute, and every look at a form wants its own."""
+    known = load(own("What noise is that? " * 20), T)
+    with ThreadPoolExecutor(2) as pool:
+        with data._encoding:  # as while another one is encoded
+            assert pool.submit(load, own("What noise is that? " * 20), T).result(timeout=20) is known
+            new = [pool.submit(load, own("Another one. " * 20), T) for _ in range(2)]
+            assert not any(future.done() for future in new)
+        assert new[0].result(timeout=20) is new[1].result(timeout=20), "encoded once"
+
+
+def test_the_splits_used_last_are_remembered():
+    first = load(own("0 is the first. " * 20), T)
+    for n in range(1, 2 * data.KEPT):
+        load(own(f"{n} comes later. " * 20), T)
+        assert load(own("0 is the first. " * 20), T) is first
+    assert len(data._kept) == data.KEPT
 
 
 @pytest.mark.parametrize(("tokenizer", "vocab"), [("char", 11), ("byte", 256)])
