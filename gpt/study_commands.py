@@ -77,12 +77,17 @@ def go_on(store: RunStore, id: str) -> int:
         if not train_quietly(store, run):
             print(f"\nStopped. To go on: python -m gpt study {id}", file=sys.stderr)
             return 130
-        ended = store.run(run.id)
-        print("diverged" if ended.status == "diverged" else
-              f"validation loss {ended.val_loss:.4f}, {ended.measured(ended.val_loss, BITS):.4f} bits a character  "
-              f"{ended.seconds:.1f} s", flush=True)
+        print(how_it_ended(store.run(run.id)), flush=True)
     print_results(results(store, store.study(id)))
     return 0
+
+
+def how_it_ended(run: "StoredRun") -> str:
+    """One that a former version began in other tokens than characters does not know bits a character."""
+    if run.status == "diverged":
+        return "diverged"
+    known = run.measured(run.val_loss, BITS)
+    return f"validation loss {run.val_loss:.4f}{'' if known is None else f', {known:.4f} bits a character'}  {run.seconds:.1f} s"
 
 
 def train_quietly(store: RunStore, run: "StoredRun") -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,15 @@ def test_a_study_that_was_stopped_is_gone_on_with(capsys, monkeypatch):
     monkeypatch.setattr(study_commands, "train_quietly", real)
     out = said(capsys, "study", study)
     assert "2 of 2" in out and all(run.status == "finished" for run in RunStore().runs(study=study))
+
+
+def test_a_run_of_a_former_version_that_knows_no_characters_ends_in_words(capsys):
+    from gpt.study_commands import how_it_ended
+
+    said(capsys, "train", "03", *FAST)
+    run = RunStore().runs()[0]
+    assert "bits a character" in how_it_ended(run)
+    assert how_it_ended(replace(run, characters=None)) == f"validation loss {run.val_loss:.4f}  {run.seconds:.1f} s"
 
 
 def test_sweep_lists_the_values_in_order(capsys):
