@@ -25,7 +25,7 @@ def floating_point_operations(config: RunConfig, vocab_size: int = VOCAB) -> flo
     m = config.model
     weights = count_parameters(m, vocab_size)
     products = weights["attention"] + weights["mlp"] + m.n_embd * vocab_size
-    scores = 12 * m.n_layer * m.n_embd * m.block_size if m.attention != "none" else 0
+    scores = 12 * m.n_layer * m.n_embd * config.context if m.attention != "none" else 0
     return config.tokens_per_step * (6 * products + scores) if m.architecture == "transformer" else 0.0
 
 

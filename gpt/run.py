@@ -55,7 +55,7 @@ class Run:
             raise ConfigError(wrong)
         encode_prompt(self.data.tokenizer, cfg.sample.prompt)  # refused now rather than at the first sample
         self.model = build(cfg.model, self.data.tokenizer.vocab_size, cfg.train.seed).to(self.device)
-        self.state = start(self.model, cfg.train)
+        self.state = start(self.model, cfg.train, cfg.context)
         if checkpoint:
             step, tensors, meta = checkpoint
             self.state.load(tensors, step, float(meta["seconds"]))

@@ -70,17 +70,18 @@ class TrainState:
             yield optimizer, [names[id(p)] for group in optimizer.param_groups for p in group["params"]]
 
 
-def start(model: GPT | Bigram, cfg: TrainConfig) -> TrainState:
-    """A state before the first step."""
+def start(model: GPT | Bigram, cfg: TrainConfig, context: int | None = None) -> TrainState:
+    """A state before the first step; `context` is the tokens of a row of its batches, where these are not the model's."""
     if cfg.device == "cuda" and cfg.replay:
-        record(model, cfg)
+        record(model, cfg, context or model.cfg.block_size)
     return TrainState(model, make_optimizers(model, cfg))
 
 
-def record(model: GPT | Bigram, cfg: TrainConfig) -> None:
-    """Have a model on a CUDA card replay its forward and backward passes in training; in checks and samples it runs as ever."""
+def record(model: GPT | Bigram, cfg: TrainConfig, context: int) -> None:
+    """Have a model on a CUDA card replay its forward and backward passes over batches (B, context) in training; in checks and
+    samples it runs as ever."""
     device = next(model.parameters()).device
-    tokens = torch.zeros(cfg.batch_size, model.cfg.block_size, dtype=torch.int64, device=device)
+    tokens = torch.zeros(cfg.batch_size, context, dtype=torch.int64, device=device)
     model.train()
     with products(cfg, device):
         torch.cuda.make_graphed_callables(model, (tokens,))

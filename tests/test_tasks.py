@@ -13,6 +13,7 @@ from gpt import answers
 from gpt.__main__ import main
 from gpt.config import DataConfig, ModelConfig, RunConfig, SampleConfig
 from gpt.data import IGNORED, Examples, load, read_text
+from gpt.estimate import floating_point_operations
 from gpt.events import Answers, Eval, Finished, Sample, Started, Step, Working
 from gpt.generate import generate
 from gpt.options import ConfigError
@@ -155,6 +156,23 @@ def test_what_a_task_cannot_be_is_refused_in_words():
 def test_a_step_is_counted_by_what_it_feeds():
     config = small_task("copy", **{"model.block_size": 1024})
     assert config.context == 2 * (TASKS["copy"].least + 2) and config.tokens_per_step == 4 * config.context
+
+
+def test_what_a_card_replays_has_the_shape_of_the_examples(monkeypatch):
+    """Recorded passes take one shape alone, and examples are shorter than the model's context."""
+    recorded = []
+    monkeypatch.setattr("gpt.run.choose_device", lambda name: torch.device("cpu"))
+    monkeypatch.setattr("torch.cuda.make_graphed_callables", lambda model, inputs: recorded.append(inputs[0].shape))
+    config = change(preset("ladder/09-pre-ln").config, {"model.block_size": 16, "data.dataset": "parity",
+                                                       "train.device": "cuda", "train.replay": True})
+    run = Run(config)
+    x, _ = run.data.batch(0, 1, config.train.batch_size, config.model.block_size)
+    assert recorded == [x.shape] and x.shape[1] == config.context < config.model.block_size
+
+
+def test_a_longer_context_that_no_example_fills_costs_no_operations():
+    short, long = (change(RunConfig(), {"data.dataset": "parity", "model.block_size": size}) for size in (16, 256))
+    assert floating_point_operations(short) == floating_point_operations(long)
 
 
 # Exact answers ------------------------------------------------------------------------------------------------------
