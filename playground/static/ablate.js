@@ -76,7 +76,7 @@ class Dialog {
   }
 
   paintBase() {
-    const changed = Object.entries(differences()).filter(([path]) => !/^(sample|data)\./.test(path)).map(([path, value]) => {
+    const changed = Object.entries(differences()).filter(([path]) => !/^(sample|data(?!\.tokenizer))\./.test(path)).map(([path, value]) => {
       const { kind, short } = form.options[path];
       return isOff(value) ? `−${short}` : kind === "switch" ? `+${short}` : words(path, value);
     });

@@ -39,7 +39,7 @@ class Differences {
     open.type = "button";
     open.id = "differences-open";
     open.addEventListener("click", () => this.open());
-    const share = element("button", "", "Copy result link"), told = element("span", "told");
+    const share = element("button", "", "Share"), told = element("span", "told");
     share.type = "button";
     share.id = "share-ticked";
     bindShare(share, compared);
@@ -54,7 +54,7 @@ class Differences {
     const count = compared().length, share = this.tools.querySelector("#share-ticked");
     this.tools.querySelector("#differences-open").disabled = count < FEWEST;
     share.disabled = count > SHARED;
-    share.title = count > SHARED ? `Up to ${SHARED} runs go into a link: untick some first.` : "Copy a link that shows these runs to others";
+    share.title = count > SHARED ? `Up to ${SHARED} runs go into a link: untick some first.` : "Copy a link that shows these results to others: curves, outcomes and samples";
   }
 
   open() {
