@@ -1,6 +1,6 @@
 // The live chart. The figure comes from playground/plots.py; new points are appended to it, never sent twice.
 
-import { element, form, on, ready, recall, remember, value } from "./state.js";
+import { element, emit, form, on, ready, recall, remember, value } from "./state.js";
 import { GOING, enter, known, session, start } from "./session.js";
 import { isDrawn } from "./selection.js";
 import { Average, paint, perStep, placeInWords, readAt, spanOf } from "./curves.js";
@@ -165,7 +165,7 @@ class Chart {
     this.named = this.naming();
     this.average = this.averaged();
     const { props, front } = this, view = this.seen, lines = this.all, axes = this.ranges();
-    this.bits = view.bits; // as it is drawn
+    if (this.bits !== view.bits) { this.bits = view.bits; emit("unit"); } // as it is drawn
     const shown = inFront(props, view, { front, raw: this.run?.loss, lines, published: this.published, faint: this.foreign,
       marks: this.marks(), among: this.among });
     const data = [...this.lines.flatMap((line) => beside(props, view, line, lines)), ...shown.behind, ...shown.traces];

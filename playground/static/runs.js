@@ -3,6 +3,7 @@
 import { ask } from "./ask.js";
 import { element, on } from "./state.js";
 import { known, session, show, title } from "./session.js";
+import { measured } from "./series.js";
 import { bindShare } from "./share.js";
 
 const LISTED = 16;
@@ -31,8 +32,9 @@ export function bindRuns(root, chart) {
   bindShare(root.querySelector("#share"), () => (session.shown ? [session.shown.id] : []));
   const list = root.querySelector("#runs");
   on("attached", (run) => { root.querySelector("#csv").disabled = root.querySelector("#share").disabled = !run; });
-  for (const event of ["runs", "attached", "head"]) on(event, () => paintRuns(list));
-  on("points", ({ run, fresh }) => { if (fresh.evals < run.evals.length) paintRuns(list); });
+  const paint = () => paintRuns(list, chart.bits);
+  for (const event of ["runs", "attached", "head", "unit"]) on(event, paint);
+  on("points", ({ run, fresh }) => { if (fresh.evals < run.evals.length) paint(); });
 }
 
 // Without those of studies, which would leave no room for others; with the shown one, however old.
@@ -41,16 +43,18 @@ function newest() {
   return here && !runs.includes(here) ? [...runs.slice(0, LISTED - 1), here] : runs;
 }
 
-function paintRuns(list) {
+// With their losses in the chart's unit.
+function paintRuns(list, bits) {
   list.replaceChildren(...newest().map((run) => {
     const chip = element("button", "chip"), here = run.id === session.shown?.id;
     // The list is asked for less often than the run; but the last loss, over all held-out text, comes with it.
-    const latest = here && run.status !== "finished" ? session.shown.evals.at(-1)?.[1] : null, loss = latest ?? run.val;
+    const latest = here && run.status !== "finished" ? session.shown.evals.at(-1)?.[1] : null;
+    const [loss] = measured([latest ?? run.val], run, bits);
     chip.type = "button";
     chip.dataset.run = run.id;
     chip.dataset.part = run.colour;
     chip.setAttribute("aria-pressed", here);
-    chip.title = `${title(run)}: ${run.status}, ${run.step} steps`;
+    chip.title = `${title(run)}: ${run.status}, ${run.step} steps, ${bits ? "bits a character" : "nats a token"}`;
     chip.append(element("span", "", title(run)), element("b", "", loss == null ? run.status : loss.toFixed(2)));
     chip.addEventListener("click", () => show(run.id));
     return chip;
