@@ -103,8 +103,10 @@ class Chart {
   }
 
   // Runs whose losses do not compare in nats a token, since they read other tokens of the same text.
-  get mixed() {
-    const runs = this.all.map(({ run }) => run), [first] = runs;
+  get mixed() { return this.mix(this.all); }
+
+  mix(lines) {
+    const runs = lines.map(({ run }) => run), [first] = runs;
     return runs.some((run) => run.text !== first.text && run.held_out === first.held_out);
   }
 
@@ -285,9 +287,10 @@ class Chart {
     Object.assign(this.box.dataset, { run: id, status: told, step: steps[drawn - 1] || 0, points: drawn });
   }
 
-  // Nats a token cannot be chosen where they do not compare.
+  // Nats a token cannot be chosen where they do not compare; runs that are there for the bits alone go with them.
   tellUnit() {
-    const { mixed } = this, { bits } = this.seen, words = mixed ? "since these runs read other tokens" : "";
+    const mixed = this.mix(this.all.filter(({ ticked }) => ticked !== false)), { bits } = this.seen;
+    const words = mixed ? "since these runs read other tokens" : "";
     for (const radio of this.box.querySelectorAll("[name=measure]")) {
       radio.checked = (radio.value === "bits") === bits;
       radio.disabled = mixed && radio.value === "nats";
