@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from gpt.run import Sampler
 
 SECONDS = 1.0  # of one question; at least one model is looked at in it
-MOST_BYTES = 64 << 20  # remembered, of all runs
+MOST_BYTES = 128 << 20  # remembered, of all runs
+RUN_BYTES = MOST_BYTES // 2  # of one run: what cannot be remembered together would be worked out again and again
 MOST_POINTS = 300  # in one picture
 NEAR = 5  # neighbours told of each
 LINES = 5  # candidates whose probability is followed, besides what really came
@@ -42,7 +43,7 @@ def frames(scheduler: Scheduler, store: RunStore, run: StoredRun, about: tuple, 
            live: bool) -> tuple[Frames, int]:
     """What `make` gives for the model at each kept step, rising, and at present if it trains and `live`; how many are left.
 
-    `about` says what is made, for the memory: with it nothing is made twice.
+    `about` says what is made, for the memory: with it nothing is made twice. Of very large ones only the newest steps are told.
     """
     end, worked, found, left = monotonic() + SECONDS, False, [], 0
     if live and (present := scheduler.live(run.id)):
@@ -64,6 +65,8 @@ def frames(scheduler: Scheduler, store: RunStore, run: StoredRun, about: tuple, 
                 continue
         if not (found and found[-1][0] == step):  # the present weights have just been kept
             found.append((step, False, made))
+        if (1 + len(found)) * made.nbytes > RUN_BYTES:
+            break
     return found[::-1], left
 
 

@@ -188,6 +188,16 @@ def test_bounded_work_is_gone_on_with_and_then_remembered(place, monkeypatch):
     assert len(loaded) == 7, "another place in the text costs no model"
 
 
+def test_what_is_too_large_to_be_remembered_together_is_not_asked_for_for_ever(place, monkeypatch):
+    mine, ask = trained(place), place[2]
+    monkeypatch.setattr(evolving, "SECONDS", 0.0)
+    whole = ask.belief({**mine, "text": "the", "at": 1})
+    bytes_a_step = 4 * len("the") * place[0].run(mine["run"]).vocab_size
+    monkeypatch.setattr(evolving, "RUN_BYTES", 3 * bytes_a_step)
+    asked = [ask.belief({**mine, "text": "the", "at": 1}) for _ in range(7)]
+    assert whole["left"] == 6 and asked[-1]["left"] == 0 and asked[-1]["steps"] == [32, 48, 64]
+
+
 def test_steps_before_training_are_of_runs_that_began_there(place):
     mine, (store, do, ask) = trained(place), place
     assert ask.look({**mine, "step": 0, "text": "the"})["step"] == 0
