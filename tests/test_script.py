@@ -30,7 +30,6 @@ from support import VOCAB, moved, pairwise, small_text, tokens
 TEXT = small_text(words=2500)
 COVER = pairwise()[::5]
 PRESETS = {preset.id: preset for preset in list_presets()}
-LONG = ("ladder/01-bigram", "ladder/09-pre-ln", "modern/llama", "tasks/copy", "tasks/induction-2", "tasks/modular")  # trained for 50 steps, others for a few
 TINY = {"model.n_embd": 16, "model.n_layer": 2, "model.block_size": 16, "train.batch_size": 4}
 
 # Options of training, texts and samples, in combinations; each value that changes a script comes up at least once.
@@ -118,7 +117,7 @@ def check_trains_alike(config: RunConfig, run_script, monkeypatch) -> None:
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_presets_train_as_in_the_playground(preset: Preset, run_script, monkeypatch):
     """And the scripts of the ladder are short enough to be read at once."""
-    config = lasting(shrunk(preset.config), 50 if preset.id in LONG else 8)
+    config = lasting(shrunk(preset.config), 50)
     check_trains_alike(config, run_script, monkeypatch)
     lines = [line for line in whole(config).splitlines() if line.strip()]
     assert len(lines) <= {None: 245, 1: 90}.get(preset.number, 160)
