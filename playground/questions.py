@@ -300,7 +300,7 @@ def words(store: RunStore, run: StoredRun) -> str:
     said = "" if loss is None else verdict(loss, verdicts_of(run))
     end = store.finished(run.id) if run.status == "finished" else None
     if run.exact is not None:
-        return f"{run.exact:.1%} exact · {said}" + (f" · {end.val_loss:.3f}" if end else "")
+        return f"{100 * run.exact:.1f} % exact · {said}" + (f" · {end.val_loss:.3f}" if end else "")
     if not end or not end.val_tokens:
         return said
     known = run.measured(end.val_loss, BITS) if run.characters != 1 else None

@@ -346,7 +346,7 @@ def test_a_task_tells_exact_answers_and_a_text_nothing_of_them(store, ask):
                        Eval(0, 3.3, 0.0), Answers(0, 1, 4, wrong)])
     poll = ask.poll({"visitor": ANN, "run": run, "head": 1})
     ((step, right, total, seq),) = poll["answers"]
-    assert (step, right, total) == (0, 1, 4) and len(poll["head"]["question"]) == 9 and poll["words"].startswith("25.0% exact")
+    assert (step, right, total) == (0, 1, 4) and len(poll["head"]["question"]) == 9 and poll["words"].startswith("25.0 % exact")
     assert ask.answers({"visitor": ANN, "run": run, "seq": seq}) == {"step": 0, "right": 1, "total": 4, "wrong": wrong}
     assert ask.answers({"visitor": ANN, "run": run, "seq": seq - 1}) == {"status": "gone"}  # the check beside it
     assert ask.answers({"visitor": BOB, "run": run, "seq": seq}) == {"status": "gone"}

@@ -20,7 +20,7 @@ def test_a_task_shows_its_answers_and_a_text_does_not(reader):
     page.wait_for_function("document.querySelector('#answers-now').textContent === '100 % exact at step 120'")
     assert "All 2,000 held-out questions" in page.locator("#answers .wrong").text_content()
     assert page.locator("#answers circle").count() == 4
-    assert page.locator("#status-words").text_content().startswith("100.0% exact · ")
+    assert page.locator("#status-words").text_content().startswith("100.0 % exact · ")
 
     page.locator("#answers .exact").focus()
     page.keyboard.press("Home")  # the first check, before any training
