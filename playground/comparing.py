@@ -151,7 +151,8 @@ def arms(store: RunStore, asked: Any) -> Answer:
     known, found = dict(walk(RunConfig)), candidates(config)
     ticked = {arm.key for arm in usual(found)}
     numbers = [{"path": path, "label": known[path].label, "term": known[path].term, "part": known[path].part,
-                "group": known[path].group, "values": suggested(config, path), "now": get(config, path)} for path in sweepable(config)]
+                "group": known[path].group, "values": values, "now": get(config, path)}
+               for path in sweepable(config) if len(values := suggested(config, path)) > 1]  # of one head no part can be shared
     return {"problems": [], "sweeps": numbers, "budgets": list(BUDGETS.items()), "seconds": seconds(config),
             "most_seeds": MOST_SEEDS, "most_runs": MOST_RUNS,
             "arms": [{"key": a.key, "name": a.name, "kind": a.kind, "part": a.part, "ticked": a.key in ticked} for a in found]}
