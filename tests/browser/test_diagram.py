@@ -186,7 +186,8 @@ def test_a_second_click_closes_the_choices(reader):
     choices = reader.page.locator("#model-card .choices")
     assert choices.is_visible() and part(reader, "mlp").get_attribute("aria-expanded") == "true"
     press(reader, "mlp")
-    assert choices.is_hidden() and part(reader, "mlp").get_attribute("aria-expanded") == "false"
+    reader.page.wait_for_selector(f"{DRAWING} [data-id='mlp'][aria-expanded=false]")  # said once the browser has closed them
+    assert choices.is_hidden()
 
 
 def test_the_diagram_follows_the_form(reader):
