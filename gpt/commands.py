@@ -29,7 +29,7 @@ Changes = dict[str, Any]
 def configure(config: RunConfig, changes: Changes) -> RunConfig:
     """`config` with the flags' changes. A file named by --data.text is imported first and becomes the text."""
     if "data.text" in changes:
-        from gpt.data import MAX_TEXT_BYTES, TextError, import_text
+        from gpt.texts import MAX_TEXT_BYTES, TextError, import_text
 
         try:
             with open(changes["data.text"], "rb") as file:

@@ -6,7 +6,7 @@ import json
 from torch import Tensor
 
 from gpt.config import RunConfig
-from gpt.data import SHAKESPEARE_SHA256, load, read_text
+from gpt.data import load
 from gpt.estimate import floating_point_operations
 from gpt.events import Started
 from gpt.model import build, count_parameters
@@ -15,6 +15,7 @@ from gpt.presets import Preset, list_presets, named
 from gpt.records import StoredRun
 from gpt.run import Checkpoint, Sampler
 from gpt.store import RunStore
+from gpt.texts import SHAKESPEARE_SHA256, read_text
 from gpt.tokenizers import TextError, Tokenizer
 from gpt.weights import AGAIN, Uploaded, tokenizer_of, weights_in
 

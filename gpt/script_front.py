@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from gpt import options
 from gpt.config import RunConfig
-from gpt.data import BUNDLED, SHAKESPEARE_URL, read_text
 from gpt.model import count_parameters
 from gpt.presets import Preset
 from gpt.script_print import WIDTH, tidy
 from gpt.script_rules import ABOUT, FIRST, drops
 from gpt.script_syntax import names
+from gpt.texts import BUNDLED, SHAKESPEARE_URL, read_text
 from gpt.tokenizers import TextError
 
 IMPORTS = {  # by what they are for

@@ -81,7 +81,7 @@ PLAIN: Rules = [
      "digest = _h.digest()\nreturn torch.Generator().manual_seed(int.from_bytes(digest[:8], 'little') >> 1)"),
     # one text and one run, from its beginning, that goes well
     ("tokenizer_of(_k, _t, _n, _v)", "build_tokenizer(_t, _n, _v)"),
-    ("return Dataset(tokenizer, train, val, _sha256(_t), *entropies(train, _v), _c)", ""), ("characters = _x / _y", ""),
+    ("return Dataset(tokenizer, train, val, sha256(_t), *entropies(train, _v), _c)", ""), ("characters = _x / _y", ""),
     ("state.model", "model"), ("state.step", "step"), ("state.version += 1", ""), ("loss.detach()", "loss"),
     ("math.isfinite(loss.item())", "True"), ("step < 0", "False"), ("min(1.0, done)", "done"),
     ("if not model.training:\n    _body", "_body"), ("if model.training:\n    model.eval()", ""),
@@ -133,7 +133,7 @@ def rewrites(config: RunConfig) -> Rules:
         (config.data.tokenizer == "byte", [
             ("len(vocabulary)", "256"), ("b''.join(vocabulary[i] for i in _x)", "bytes(_x)")]),
         (config.data.asks, [
-            ("known = _x", ""), ("return Examples(tokenizer, train, val, _sha256(_t), *known, question=_q, length=_l)", "")]),
+            ("known = _x", ""), ("return Examples(tokenizer, train, val, sha256(_t), *known, question=_q, length=_l)", "")]),
         (not config.data.asks, [("int((_y != IGNORED).sum())", "_y.numel()")]),
         (not muon, [("_x * group['scale']", "_x"),
                     ("{'params': _p, 'weight_decay': _w, 'scale': _s}", "{'params': _p, 'weight_decay': _w}")]),

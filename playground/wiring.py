@@ -9,6 +9,7 @@ import gradio as gr
 
 from gpt.options import Refusal
 from gpt.store import RunStore
+from gpt.texts import MAX_TEXT_BYTES, import_text
 from playground import form
 from playground.asked import fields, sendable, visitor_of
 from playground.page import Page
@@ -39,8 +40,6 @@ def enter(store: RunStore, known: Any) -> tuple[Desk, Desk]:
 
 def read_file(path: Any) -> bytes:
     """At most one byte more than a text may have: enough to refuse it."""
-    from gpt.data import MAX_TEXT_BYTES
-
     if not path:
         return b""
     with Path(path).open("rb") as file:
@@ -49,8 +48,6 @@ def read_file(path: Any) -> bytes:
 
 def take_text(value: Any, text: Any) -> tuple[Any, Any]:
     """Keeps an own text, a string or bytes, and chooses it in the form: the form's new value, and what to say of it."""
-    from gpt.data import import_text
-
     # Half of a UTF-16 pair becomes bytes that are not UTF-8, which import_text refuses in words.
     raw = text if isinstance(text, bytes) else str(text or "").encode("utf-8", "surrogatepass")
     try:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from gpt.config import DataConfig, ModelConfig, RunConfig, SampleConfig, TrainConfig
-from gpt.data import Dataset, import_text, load
+from gpt.data import Dataset, load
 from gpt.model import GPT, Bigram, build, plain_name
 from gpt.options import Option, has_effect, options
 from gpt.seeding import generator
+from gpt.texts import import_text
 
 VOCAB = 11
 

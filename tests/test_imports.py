@@ -17,7 +17,7 @@ SPINE = ["options", "config", "presets", "model", "generate", "data", "optim", "
 
 LIGHT = ["gpt.options", "gpt.config", "gpt.presets", "gpt.events", "gpt.home", "gpt.schedules", "gpt.bench",
          "gpt.arms", "gpt.study", "gpt.effects", "gpt.results", "gpt.compare", "gpt.report", "gpt.diagnosis",
-         "gpt.changes", "gpt.lessons", "gpt.pairs", "gpt.link"]
+         "gpt.changes", "gpt.lessons", "gpt.pairs", "gpt.link", "gpt.texts"]
 
 
 def imported(path: Path) -> set[str]:

@@ -12,13 +12,13 @@ import torch
 
 from gpt import ladder
 from gpt.config import DataConfig, RunConfig
-from gpt.data import DATASETS
 from gpt.events import Finished, Started, Step
 from gpt.lessons import LETTERS, SENTENCES, read_lesson, sentences
 from gpt.model import build, count_parameters
 from gpt.options import ConfigError, Refusal, difference, has_effect, replace
 from gpt.presets import list_presets, previous
 from gpt.store import RunStore
+from gpt.texts import DATASETS
 from playground import lessons
 from playground.mathml import FormulaError, mathml
 

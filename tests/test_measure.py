@@ -8,7 +8,7 @@ from gpt.__main__ import main
 from gpt.arms import candidates, pick, suggested, sweep, sweepable
 from gpt.compare import comparable, outcome
 from gpt.config import DataConfig, ModelConfig, RunConfig, SampleConfig, TrainConfig
-from gpt.data import load, read_text
+from gpt.data import load
 from gpt.measure import BITS, NATS, bits, tokens_of, unit_of
 from gpt.options import ConfigError, replace
 from gpt.recording import Recording
@@ -17,6 +17,7 @@ from gpt.results import create, curves, results
 from gpt.run import Run
 from gpt.store import RunStore
 from gpt.study import plan
+from gpt.texts import read_text
 from gpt.train import evaluate
 from support import own_text, small_text
 

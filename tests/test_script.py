@@ -15,7 +15,6 @@ import torch
 from gpt import kernels, script_fold, script_source
 from gpt.__main__ import main
 from gpt.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from gpt.data import import_text
 from gpt.events import Answers, Eval, Sample, Step
 from gpt.model import build
 from gpt.options import ConfigError, get
@@ -25,6 +24,7 @@ from gpt.run import Run
 from gpt.script import differences, script, whole
 from gpt.script_rules import PLAIN
 from gpt.script_syntax import parse, pattern
+from gpt.texts import import_text
 from support import VOCAB, moved, pairwise, small_text, tokens
 
 TEXT = small_text(words=2500)

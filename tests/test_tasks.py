@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from gpt import answers
 from gpt.__main__ import main
 from gpt.config import DataConfig, ModelConfig, RunConfig, SampleConfig
-from gpt.data import IGNORED, Examples, load, read_text
+from gpt.data import IGNORED, Examples, load
 from gpt.estimate import floating_point_operations
 from gpt.events import Answers, Eval, Finished, Sample, Started, Step, Working
 from gpt.generate import generate
@@ -24,6 +24,7 @@ from gpt.replicas import as_one, seeded, train_replicas
 from gpt.run import Run, posed
 from gpt.store import RunStore
 from gpt.tasks import DRAWS, SYMBOLS, TASKS, examples, shape
+from gpt.texts import read_text
 from gpt.train import evaluate, mean_loss
 from support import SMALL, moved, pairwise
 

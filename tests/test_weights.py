@@ -412,10 +412,10 @@ def test_a_tokenizer_of_another_text_is_not_kept(store, raw):
 
 def test_the_bundled_texts_are_known_by_their_fingerprint(raw, monkeypatch):
     found = read(raw)
-    monkeypatch.setattr("gpt.data._download", lambda: pytest.fail("nothing may be downloaded to look at a file"))
+    monkeypatch.setattr("gpt.texts._download", lambda: pytest.fail("nothing may be downloaded to look at a file"))
     shakespeare = replace(found.config, data=DataConfig(dataset="tinyshakespeare"))
     assert not text_is_here(replace(found, config=shakespeare))
-    from gpt.data import BUNDLED, SHAKESPEARE_SHA256
+    from gpt.texts import BUNDLED, SHAKESPEARE_SHA256
 
     assert text_is_here(replace(found, config=shakespeare, fingerprint=SHAKESPEARE_SHA256))
     plays = replace(found, config=replace(found.config, data=DataConfig()))
