@@ -1,6 +1,7 @@
 """What several tests need: small models off their starting point, a small text, and a cover of the options."""
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from itertools import combinations, product
@@ -150,3 +151,11 @@ def each_other_value(option: Option, section: Any, values: Callable[[Option], tu
     for value in values(option):
         if value != getattr(section, option.name):
             yield replace(section, **{option.name: value})
+
+
+def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
+    """Waits for something that a thread will do."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)

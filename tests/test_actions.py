@@ -1,17 +1,14 @@
 """What the page has done to runs: by their owner alone, whole or not at all, and whatever JSON comes."""
 
 import math
-import time
-from collections.abc import Callable
 
 import pytest
 
 from gpt.events import Finished
 from gpt.store import RunStore, UnknownRun
 from playground import actions as module
-from playground.actions import Actions, actions, write_for
-from playground.questions import questions
-from playground.scheduler import Scheduler
+from playground.actions import Actions, write_for
+from support import until
 
 ANN, BOB = "Ann_----------------01", "Bob_----------------02"
 JUNK = [None, True, 5, math.nan, "text", [], {}, {"visitor": ANN}, {"visitor": ANN, "run": 5, "runs": 5, "study": [], "changes": 3},
@@ -19,35 +16,6 @@ JUNK = [None, True, 5, math.nan, "text", [], {}, {"visitor": ANN}, {"visitor": A
 TINY = {"model.architecture": "bigram", "model.block_size": 8, "train.batch_size": 4, "train.eval_tokens": 64, "sample.length": 5}
 SMALL = {"preset": "ladder/03-multi-head", "changes": {"train.steps": 40, "train.eval_every": 20, "train.eval_tokens": 64,
          "sample.length": 5}}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return RunStore(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def scheduler(store):
-    scheduler = Scheduler(store)
-    yield scheduler
-    scheduler.close()
-
-
-@pytest.fixture(scope="module")
-def do(store, scheduler):
-    return actions(store, scheduler)
-
-
-@pytest.fixture(scope="module")
-def ask(store, scheduler):
-    return questions(store, scheduler)
-
-
-def until(happened: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 def finished(do: Actions, store: RunStore, **changes) -> str:

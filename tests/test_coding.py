@@ -16,35 +16,15 @@ import gpt
 from gpt import weights as files
 from gpt.config import SampleConfig
 from gpt.options import ConfigError, Refusal, values
-from gpt.store import RunStore
 from playground import bringing, coding
 from playground.actions import actions
 from playground.direct import binary, received
-from playground.questions import questions
-from playground.scheduler import Scheduler
 
 ANN, BOB = "Ann_----------------01", "Bob_----------------02"
 FEW = {"train.steps": 4, "train.eval_every": 2, "train.eval_tokens": 64, "sample.length": 5}
 LLAMA = {"model.n_layer": 1, "model.n_embd": 16, "model.n_head": 2, "model.queries_per_kv": 1, "model.block_size": 8, "train.warmup": 0, **FEW}
 JUNK = [None, 5, "text", [], {}, {"visitor": ANN, "run": 5, "preset": [], "against": {}}, {"visitor": ANN, "against": ["x"]},
         {"visitor": ANN, "run": "nosuchrun", "against": "nosuchrun", "changes": {"model.n_head": []}}]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    return RunStore(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def scheduler(store):
-    scheduler = Scheduler(store)
-    yield scheduler
-    scheduler.close()
-
-
-@pytest.fixture(scope="module")
-def ask(store, scheduler):
-    return questions(store, scheduler)
 
 
 @pytest.fixture(scope="module")

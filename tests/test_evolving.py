@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 
 import pytest
 import torch
@@ -14,12 +13,9 @@ from gpt.model import build
 from gpt.store import RunStore
 from gpt.tokenizers import TextError
 from playground import evolving
-from playground.actions import actions
 from playground.evolving import KINDS, kind_of
 from playground.kept import Memory
-from playground.questions import questions
-from playground.scheduler import Scheduler
-from tests.support import moved, pairwise, tokens
+from support import moved, pairwise, tokens, until
 
 ANN, BOB = "Ann_----------------01", "Bob_----------------02"
 BRIEF = {"train.steps": 64, "train.eval_every": 64, "train.eval_tokens": 64, "sample.length": 0}
@@ -97,19 +93,9 @@ def test_the_memory_is_bounded_and_keeps_what_was_used_last():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(store, do, ask):
     """A store with its scheduler, as (store, actions, questions)."""
-    store = RunStore(tmp_path_factory.mktemp("runs"))
-    scheduler = Scheduler(store)
-    yield store, actions(store, scheduler), questions(store, scheduler)
-    scheduler.close()
-
-
-def until(happened) -> None:
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
+    return store, do, ask
 
 
 def trained(place, preset: str = "ladder/03-multi-head", **changes) -> dict:

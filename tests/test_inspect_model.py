@@ -16,12 +16,8 @@ from gpt.inspect_model import Part, drawn, parts, read_out, reliance, see, watch
 from gpt.model import Attention
 from gpt.options import Refusal
 from gpt.seeding import generator
-from gpt.store import RunStore
-from playground.actions import actions
 from playground.inspecting import MOST_WEIGHTS, band, room_for
-from playground.questions import questions
-from playground.scheduler import Scheduler
-from tests.support import SMALL, moved, pairwise, small_data, tokens
+from support import SMALL, moved, pairwise, small_data, tokens, until
 
 COVER = pairwise()
 ANN, BOB = "Ann_----------------01", "Bob_----------------02"
@@ -171,19 +167,9 @@ BRIEF = {"train.steps": 30, "train.eval_every": 10, "train.eval_tokens": 64, "sa
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(store, scheduler, do, ask):
     """A store with its scheduler, as (store, scheduler, actions, questions)."""
-    store = RunStore(tmp_path_factory.mktemp("runs"))
-    scheduler = Scheduler(store)
-    yield store, scheduler, actions(store, scheduler), questions(store, scheduler)
-    scheduler.close()
-
-
-def until(happened) -> None:
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
+    return store, scheduler, do, ask
 
 
 def trained(place, **changes) -> dict:

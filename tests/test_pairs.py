@@ -12,10 +12,7 @@ from gpt.options import replace
 from gpt.pairs import counterpart, fewer_heads, without_each
 from gpt.store import RunStore
 from playground import pairing
-from playground.actions import actions
-from playground.questions import questions
-from playground.scheduler import Scheduler
-from tests.support import SMALL, moved, pairwise, tokens
+from support import SMALL, moved, pairwise, tokens
 
 ANN, BOB = "Ann_----------------01", "Bob_----------------02"
 BRIEF = {"train.steps": 20, "train.eval_every": 20, "train.eval_tokens": 64, "sample.length": 0}
@@ -160,12 +157,9 @@ def test_two_names_of_one_model_are_one(runs):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(store, do, ask):
     """A store with its scheduler, as (store, actions, questions)."""
-    store = RunStore(tmp_path_factory.mktemp("runs"))
-    scheduler = Scheduler(store)
-    yield store, actions(store, scheduler), questions(store, scheduler)
-    scheduler.close()
+    return store, do, ask
 
 
 def trained(place, **changes) -> dict:

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -17,6 +16,7 @@ from gpt.tokenizers import TextError
 from playground import jobs as module
 from playground.jobs import QueueFull
 from playground.scheduler import Scheduler
+from support import until
 
 TINY = {"model.architecture": "bigram", "model.block_size": 8, "train.batch_size": 4, "train.eval_tokens": 64,
         "sample.length": 5, "train.steps": 100_000, "train.eval_every": 10_000}
@@ -35,14 +35,6 @@ def scheduler(store):
     for run in store.runs():
         scheduler.stop(run.id)
     until(lambda: all(run.status not in ("queued", "running") for run in store.runs()))
-
-
-def until(happened: Callable[[], object], seconds: float = 20.0) -> None:
-    """Waits for something that a thread will do."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def submit(scheduler: Scheduler, owner: str = "ann", changes: dict = TINY, **more) -> str:

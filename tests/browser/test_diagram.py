@@ -10,7 +10,7 @@ import torch
 from gpt.config import ModelConfig
 from gpt.model import MLP, Attention, Dropout, build
 from gpt.pieces import count_pieces
-from tests.support import VOCAB, pairwise
+from support import VOCAB, pairwise
 
 DRAWING = "#model-card .drawing"
 IMPORT = "await import(new URL('playground/{}.js', document.baseURI).href)"
