@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from gpt.config import GROUPS, RunConfig
@@ -28,6 +29,10 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{message}\n{self.prog} --help lists what there is.\n")
 
 
+Command = Callable[..., argparse.ArgumentParser]  # (name, help, *arguments, sections=())
+EVERYTHING = ("model", "data", "train", "sample")
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = Parser(prog="python -m gpt", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,14 +47,24 @@ def parser() -> argparse.ArgumentParser:
         add_options(sub, sections)
         return sub
 
-    everything = ("model", "data", "train", "sample")
-    train = command("train", "Train a preset, with the options you change, and keep the run.", "preset", sections=everything)
+    for add in (add_training, add_comparing, add_of_runs, add_of_presets):  # in the order of the help
+        add(command)
+    return top
+
+
+def add_training(command: Command) -> None:
+    """What trains a preset."""
+    train = command("train", "Train a preset, with the options you change, and keep the run.", "preset", sections=EVERYTHING)
     train.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     resume = command("resume", "Go on with a run that was stopped, paused or interrupted, exactly where its last checkpoint is.", "run")
     resume.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     seeds = command("seeds", "Train a preset with several seeds, together where that is faster, and print what a seed is worth.",
                     "preset", sections=("model", "data", "train"))
     seeds.add_argument("--count", type=int, default=4, metavar="K", help="how many seeds, from --train.seed on (default: 4)")
+
+
+def add_comparing(command: Command) -> None:
+    """What sets models or runs beside each other."""
     for name, help in (("ablate", "Train a preset, and again without each of its parts; print what each part is worth, with its interval."),
                        ("sweep", "Train a preset with several values of one number, and compare.")):
         study = command(name, help, "preset", sections=("model", "data", "train"))
@@ -65,17 +80,20 @@ def parser() -> argparse.ArgumentParser:
             study.add_argument("--values", required=True, nargs="+", metavar="VALUE", help="its values, such as 1 2 4 8")
     command("study", "Go on with a study that was stopped, and print what it has found.", "study")
     command("studies", "List the studies, the newest first.")
-    compare = command("compare", "What two or more runs differ in, and how they did.")
-    link = command("link", "Print what shows up to four runs to others, to be put after the address of a page.")
-    report = command("report", "Write runs, or a study, as one HTML or Markdown file.")
-    compare.usage, report.usage = "python -m gpt compare RUN RUN ...", "python -m gpt report RUN ... [--out FILE]"
-    link.usage = "python -m gpt link RUN ..."
-    link.add_argument("runs", nargs="+", metavar="RUN", help=ARGUMENTS["run"])
-    compare.add_argument("runs", nargs="+", metavar="RUN", help=ARGUMENTS["run"])
-    report.add_argument("runs", nargs="*", metavar="RUN", help=ARGUMENTS["run"])
+    for name, help, usage, least in (
+            ("compare", "What two or more runs differ in, and how they did.", "RUN RUN ...", "+"),
+            ("link", "Print what shows up to four runs to others, to be put after the address of a page.", "RUN ...", "+"),
+            ("report", "Write runs, or a study, as one HTML or Markdown file.", "RUN ... [--out FILE]", "*")):
+        report = command(name, help)
+        report.usage = f"python -m gpt {name} {usage}"
+        report.add_argument("runs", nargs=least, metavar="RUN", help=ARGUMENTS["run"])
     report.add_argument("--study", metavar="STUDY", help="a study and its runs, in place of runs")
     report.add_argument("--out", metavar="FILE", help="where to; .md makes it Markdown (default: named by the title)")
-    fork = command("fork", "Go on from a step of a run as a new run, with the options you change.", "run", sections=everything)
+
+
+def add_of_runs(command: Command) -> None:
+    """What goes on with a run, or uses its weights."""
+    fork = command("fork", "Go on from a step of a run as a new run, with the options you change.", "run", sections=EVERYTHING)
     fork.add_argument("--at", type=int, metavar="STEP", help="a step whose checkpoint is kept (default: the last)")
     command("reproduce", "Train a run once more, with the changes made on its way, and from the same fork.", "run")
     command("sample", "Draw text from a run, or from a file that `export` wrote.", "run", sections=("sample",))
@@ -86,9 +104,13 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--at", type=int, metavar="STEP", help="a step whose checkpoint is kept (default: the last)")
     command("import", "Make a run of a file that `export` wrote: to sample it and, where its text is, to go on with it.", "file")
     command("eval", "A run's loss, bits per character and perplexity over its whole validation text.", "run")
+
+
+def add_of_presets(command: Command) -> None:
+    """What is said of presets and runs, and measured."""
     command("params", "Count a preset's parameters by component.", "preset", sections=("model", "data"))
     command("script", "Print a preset, with the options you change, as one short Python file that needs only PyTorch.", "preset",
-            sections=everything)
+            sections=EVERYTHING)
     command("presets", "List the presets.")
     command("runs", "List the runs, the newest first.")
     command("options", "Print the table of all options, as the README has it.")
@@ -99,7 +121,6 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--only", nargs="+", metavar="PART", help="only these parts: speed, sampling, seeds, loss, page")
     bench.add_argument("--dataset", default="tinyshakespeare", choices=("tinyshakespeare", "tinyplays"),
                        help="the text to train on; tiny Shakespeare, for which the reference is documented, is downloaded on first use")
-    return top
 
 
 ARGUMENTS = {

@@ -52,6 +52,12 @@ class Actions:
 
 def actions(store: RunStore, scheduler: Scheduler) -> Actions:
     """The actions on what is in `store`."""
+    known = to_lists(store, scheduler) | to_studies(store, scheduler) | to_runs(store, scheduler)
+    return Actions(**{name: refusable(action) for name, action in known.items()})
+
+
+def to_lists(store: RunStore, scheduler: Scheduler) -> dict[str, Action]:
+    """What is done to the visitor's list of runs."""
 
     def rename(asked: Any) -> Answer:
         store.describe(one(store, asked).id, title=text(asked, "name", NAME_LETTERS))
@@ -75,6 +81,12 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         store.restore(ids, owner=visitor or "")
         return {}
 
+    return dict(rename=rename, tag=tag, delete=delete, restore=restore)
+
+
+def to_studies(store: RunStore, scheduler: Scheduler) -> dict[str, Action]:
+    """What is done to studies."""
+
     def ablate(asked: Any) -> Answer:
         preset, study, title = study_of(asked)
         return {"study": scheduler.submit_study(study, owner=owner(asked), preset=preset.id, title=title)}
@@ -96,17 +108,11 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         scheduler.discard(ids)
         return {"runs": ids}
 
-    def fork(asked: Any) -> Answer:
-        run, (preset, config) = one(store, asked), form.config_of(asked)
-        id, told = scheduler.fork(run.id, whole(asked, "step"), config, owner=owner(asked), preset=preset.id,
-                                  **named(config, preset.config))
-        return {"run": id, "carried": carried(told)}
+    return dict(ablate=ablate, rest_study=rest_study, delete_study=delete_study)
 
-    def change(asked: Any) -> Answer:
-        changes, known = fields(asked).get("changes"), dict(walk(RunConfig))
-        changes = changes if isinstance(changes, dict) and len(changes) <= len(known) else {}
-        scheduler.change(one(store, asked).id, {p: known[p].coerce(v) if p in known else v for p, v in changes.items()})
-        return {}
+
+def to_runs(store: RunStore, scheduler: Scheduler) -> dict[str, Action]:
+    """What is done to one run's training."""
 
     def train(asked: Any, quota: int | None = None) -> Answer:
         visitor, (preset, config) = owner(asked), form.config_of(asked)
@@ -139,9 +145,19 @@ def actions(store: RunStore, scheduler: Scheduler) -> Actions:
         scheduler.extend(run.id, more)
         return {"run": run.id}
 
-    known = dict(rename=rename, tag=tag, delete=delete, restore=restore, ablate=ablate, rest_study=rest_study, delete_study=delete_study, fork=fork,
-                 change=change, train=train, step=step, pause=pause, stop=stop, extend=extend)
-    return Actions(**{name: refusable(action) for name, action in known.items()})
+    def fork(asked: Any) -> Answer:
+        run, (preset, config) = one(store, asked), form.config_of(asked)
+        id, told = scheduler.fork(run.id, whole(asked, "step"), config, owner=owner(asked), preset=preset.id,
+                                  **named(config, preset.config))
+        return {"run": id, "carried": carried(told)}
+
+    def change(asked: Any) -> Answer:
+        changes, known = fields(asked).get("changes"), dict(walk(RunConfig))
+        changes = changes if isinstance(changes, dict) and len(changes) <= len(known) else {}
+        scheduler.change(one(store, asked).id, {p: known[p].coerce(v) if p in known else v for p, v in changes.items()})
+        return {}
+
+    return dict(train=train, step=step, pause=pause, stop=stop, extend=extend, fork=fork, change=change)
 
 
 def refusable(action: Action) -> Action:

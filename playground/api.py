@@ -32,6 +32,12 @@ LETTERS_AT_ONCE = 40  # of a sample
 
 def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
     """Adds the endpoints to the page that is being built."""
+    for endpoint in (*about_runs(store, scheduler), *about_comparisons(store, scheduler)):
+        gr.api(worded(endpoint), api_name=endpoint.__name__, concurrency_limit=4 if endpoint.__name__ == "sample" else None)
+
+
+def about_runs(store: RunStore, scheduler: Scheduler) -> tuple[Callable[..., Any], ...]:
+    """Endpoints that train runs and tell of them."""
 
     def presets() -> list[str]:
         """The presets' names, in the order of the ladder."""
@@ -80,6 +86,12 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
         """The visitor's runs, the newest first."""
         return [row(run) for run in store.runs(key(visitor, made=False))]
 
+    return presets, start, events, sample, stop, runs
+
+
+def about_comparisons(store: RunStore, scheduler: Scheduler) -> tuple[Callable[..., Any], ...]:
+    """Endpoints that set runs beside each other, and make studies."""
+
     def compare(runs: list[str], visitor: str) -> dict:
         """Two to eight runs side by side: the options that differ, how each did, and what to keep in mind."""
         return without_paths(comparing.compare(store, {"visitor": visitor, "runs": runs}))
@@ -103,8 +115,7 @@ def add_endpoints(store: RunStore, scheduler: Scheduler) -> None:
             raise Refusal("There is no such study of this visitor's.")
         return without_paths(found)
 
-    for endpoint in (presets, start, events, sample, stop, runs, compare, ablate, study):
-        gr.api(worded(endpoint), api_name=endpoint.__name__, concurrency_limit=4 if endpoint is sample else None)
+    return compare, ablate, study
 
 
 def without_paths(answer: Any) -> Any:
