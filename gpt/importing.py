@@ -1,6 +1,5 @@
 """What is done with weights from a file: text is drawn from them, or they become a run of this machine."""
 
-import hashlib
 import json
 
 from torch import Tensor
@@ -12,10 +11,10 @@ from gpt.events import Started
 from gpt.model import build, count_parameters
 from gpt.options import Refusal, difference
 from gpt.presets import Preset, list_presets, named
-from gpt.records import StoredRun
+from gpt.records import ELSEWHERE, StoredRun
 from gpt.run import Checkpoint, Sampler
 from gpt.store import RunStore
-from gpt.texts import SHAKESPEARE_SHA256, read_text
+from gpt.texts import SHAKESPEARE_SHA256, read_text, sha256
 from gpt.tokenizers import TextError, Tokenizer
 from gpt.weights import AGAIN, Uploaded, tokenizer_of, weights_in
 
@@ -72,7 +71,7 @@ def started(uploaded: Uploaded) -> Started:
     config, vocab_size = uploaded.config, uploaded.tokenizer.vocab_size
     return Started(
         step=uploaded.step, parameters=count_parameters(config.model, vocab_size)["total"], vocab_size=vocab_size,
-        unigram=uploaded.unigram, bigram=uploaded.bigram, tokens_per_step=config.tokens_per_step, device="another machine",
+        unigram=uploaded.unigram, bigram=uploaded.bigram, tokens_per_step=config.tokens_per_step, device=ELSEWHERE,
         fingerprint=uploaded.fingerprint, versions=uploaded.versions,
         flops=floating_point_operations(config, vocab_size), train_tokens=uploaded.train_tokens,
         characters=uploaded.characters,
@@ -103,7 +102,7 @@ def _present(uploaded: Uploaded) -> str:
     if uploaded.config.data.dataset == "tinyshakespeare":  # asked for, it would be downloaded
         return ""
     try:
-        return hashlib.sha256(read_text(uploaded.config.data).encode()).hexdigest()
+        return sha256(read_text(uploaded.config.data).encode())
     except TextError:
         return ""
 

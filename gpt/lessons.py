@@ -1,7 +1,6 @@
 """What a step of the ladder teaches: the [lesson] of its preset, read and bounded. No torch here."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -110,7 +109,7 @@ def _text(given: Any, name: str, problems: list[str]) -> str:
     return text
 
 
-def _list(given: Any, name: str, most: int, kind: type | Callable[..., Any], problems: list[str]) -> list[Any]:
+def _list(given: Any, name: str, most: int, kind: type, problems: list[str]) -> list[Any]:
     if isinstance(given, list) and 0 < len(given) <= most and all(isinstance(item, kind) for item in given):
         return given
     problems.append(f"lesson.{name}: use a list of 1 to {most}.")

@@ -26,9 +26,9 @@ from typing import Any
 from gpt.changes import marked
 from gpt.compare import Outcome, names, outcome_of, preset_of
 from gpt.events import Eval, Event, Sample
-from gpt.measure import BITS
 from gpt.options import Refusal, difference, shorten
 from gpt.store import RunStore, StoredRun
+from gpt.stories import thinned
 
 VERSION = 1
 MOST_RUNS = 4
@@ -71,7 +71,7 @@ def _told(store: RunStore, run: StoredRun, name: str) -> dict[str, Any]:
 
 def _text(run: StoredRun) -> dict[str, Any]:
     return {"print": (run.fingerprint or "")[:PRINT], "vocab": run.vocab_size, "unigram": _real(run.unigram),
-            "bigram": _real(run.bigram), "bits": round(run.measured(1.0, BITS), 6) if run.characters else None}
+            "bigram": _real(run.bigram), "bits": run.bits_per_nat}
 
 
 def _changes(run: StoredRun) -> dict[str, Any]:
@@ -81,8 +81,7 @@ def _changes(run: StoredRun) -> dict[str, Any]:
 
 
 def _checked(events: Sequence[Event], outcome: Outcome) -> dict[str, Any]:
-    checks = [e for e in events if isinstance(e, Eval)]
-    checks = checks[:: -max(1, -(-len(checks) // CHECKS))][::-1]  # the last is among them
+    checks = thinned([e for e in events if isinstance(e, Eval)], CHECKS)
     best = [outcome.best_step, _real(outcome.best)] if outcome.best is not None else None
     losses = _steps_between(_thousandths(e.loss) for e in checks)
     steps = _steps_between(e.step for e in checks)

@@ -55,6 +55,7 @@ UPDATE runs SET characters = 1.0 WHERE coalesce(json_extract(options, '$."data.t
 ALTER TABLE runs ADD COLUMN exact REAL;
 """]
 VERSION = len(VERSIONS)
+ELSEWHERE = "another machine"  # the device of a run whose weights came from a file
 
 # The next place in the order of changes, which a reader of lists keeps as a cursor.
 NEXT_TOUCH = "(SELECT coalesce(max(touched), 0) + 1 FROM runs)"
@@ -136,6 +137,11 @@ class StoredRun:
     def measured(self, loss: float, unit: str) -> float | None:
         """A loss of this run, which is nats a token, in NATS or BITS; None where that is not known."""
         return loss if unit == NATS else bits(loss, self.characters) if self.characters else None
+
+    @property
+    def bits_per_nat(self) -> float | None:
+        """What a nat a token is in bits a character; None where that is not known."""
+        return round(bits(1.0, self.characters), 6) if self.characters else None
 
     @property
     def present(self) -> RunConfig:

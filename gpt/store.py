@@ -1,7 +1,7 @@
 """Runs on disk: SQLite for runs and their events, safetensors for weights. No torch until weights are touched.
 
     folder/runs.sqlite                              runs, steps, events
-    folder/checkpoints/<run>/<step>.safetensors     the newest two of each run
+    folder/checkpoints/<run>/<step>.safetensors     the newest two of each run, and lasting ones
     folder/locks/<token>.sqlite                     held by a store that writes, for as long as it lives
 """
 
@@ -185,6 +185,10 @@ class RunStore(Database):
             rows = db.execute("SELECT seq, step, kind, data FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
                               (run, after, limit)).fetchall()
         return [(seq, records.event(*row)) for seq, *row in rows]
+
+    def event(self, run: str, seq: int) -> Event | None:
+        """The first event from `seq` on; None if there is none."""
+        return next((event for _, event in self.events(run, seq - 1, 1)), None)
 
     def finished(self, run: str) -> Finished | None:
         """How a run ended, if it has done all its steps."""

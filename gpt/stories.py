@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gpt.compare import Outcome, command, outcome_of, preset_of
 from gpt.config import RunConfig
@@ -49,16 +50,15 @@ def story(store: RunStore, run: StoredRun) -> Story:
     chosen = sorted({0, len(samples) // 2, len(samples) - 1}) if samples else []
     return Story(
         run=run, curve=store.points(run.id, stride=max(1, -(-run.step // POINTS)), limit=POINTS),
-        evals=_thinned([event for event in events if isinstance(event, Eval)]),
+        evals=thinned([event for event in events if isinstance(event, Eval)], POINTS),
         samples=[_cut(samples[place]) for place in chosen], outcome=outcome_of(run, events),
         changes=[event for event in events if isinstance(event, Changed)], command=command(run),
         notes=notes(run) + [f"What its parent did not have began anew: {', '.join(anew)}."] * bool(anew))
 
 
-def _thinned(evals: list[Eval]) -> list[Eval]:
-    """At most POINTS of them, the last among them."""
-    stride = max(1, -(-len(evals) // POINTS))
-    return evals[::-1][::stride][::-1]
+def thinned(found: list[Any], most: int) -> list[Any]:
+    """At most `most` of them, evenly, the last among them."""
+    return found[:: -max(1, -(-len(found) // most))][::-1]
 
 
 def _cut(sample: Sample) -> Sample:

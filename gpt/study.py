@@ -193,18 +193,27 @@ def plan(config: RunConfig, arms: Sequence[Arm], budget: str, seeds: int, size: 
     arms = list({arm.key: arm for arm in [*([] if path else [BASE]), *arms]}.values())
     if BASE not in arms:
         arms.append(BASE)
-    if wrong := [*config.problems(size(config)), *_too_many(config, len(arms), seeds)]:
+    sizes: dict[tuple[Any, int], int] = {}
+
+    def known(config: RunConfig) -> int:
+        """`size(config)`, which reads a text: once for arms that share it."""
+        key = config.data, config.model.block_size
+        if key not in sizes:
+            sizes[key] = size(config)
+        return sizes[key]
+
+    if wrong := [*config.problems(known(config)), *_too_many(config, len(arms), seeds)]:
         raise ConfigError(wrong)
     planned, wrong = [], defaultdict(list)
     for arm in arms:
         try:
-            fitted, note = fit(config, arm, budget, size)
+            fitted, note = fit(config, arm, budget, known)
         except ConfigError as error:
             found = error.problems
         else:
             value = get(fitted, path) if path else None
             planned.append(Planned(arm.name, arm.kind, arm.part, note, values(fitted), value))
-            found = fitted.problems(size(fitted))
+            found = fitted.problems(known(fitted))
         for problem in found:
             wrong[problem].append(arm.name)
     if wrong:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gpt.compare import called
 from gpt.options import ConfigError, Refusal, shorten
-from gpt.records import StoredRun
+from gpt.records import ELSEWHERE, StoredRun
 from gpt.store import RunStore
 from playground.actions import one, owner, refusable
 from playground.asked import fields
@@ -23,7 +23,6 @@ TAKERS, PATIENCE_SECONDS = 2, 30.0  # files made at once, each in memory; how lo
 FLOAT_BYTES = 4
 UNREADABLE = "This version cannot read the options of this run: use the one that trained it."
 NO_WEIGHTS = "This run has no weights yet: they are kept at its first check, and when it pauses or ends."
-ANOTHER = "another machine"  # where a run was trained whose weights came from a file
 
 
 def weights(store: RunStore, asked: Any) -> Answer:
@@ -105,7 +104,7 @@ def bring_for(store: RunStore, scheduler: Scheduler) -> Callable[[Any, bytes], A
     def bring(asked: Any) -> Answer:
         visitor = owner(asked)
         scheduler.check_room(visitor)
-        if sum(run.device == ANOTHER for run in store.runs(visitor)) >= MOST_BROUGHT:
+        if sum(run.device == ELSEWHERE for run in store.runs(visitor)) >= MOST_BROUGHT:
             raise Refusal(f"{MOST_BROUGHT} of your runs came from files: delete one first.")
         from gpt.importing import keep, text_is_here
         from gpt.weights import read

@@ -15,6 +15,7 @@ from gpt.presets import Preset, following
 from gpt.records import StoredRun, StoredStudy
 from gpt.results import GOING, ArmResult, Results, curves, results, title_of
 from gpt.store import ACTIVE, RunStore, UnknownRun
+from gpt.stories import thinned
 from gpt.study import BUDGETS, MOST_RUNS, MOST_SEEDS, Study
 from playground import form
 from playground.asked import fields, visitor_of, whole
@@ -61,7 +62,7 @@ def written(events: list[tuple[int, Event]]) -> list[list[Any]]:
             loss = real(event.loss)
         elif isinstance(event, Sample):
             found.append([event.step, seq, loss])
-    return found[:: -max(1, -(-len(found) // MOST_SAMPLES))][::-1]
+    return thinned(found, MOST_SAMPLES)
 
 
 def card(store: RunStore, asked: Any) -> Answer:

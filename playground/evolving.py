@@ -131,7 +131,7 @@ def short(x: float) -> float:
 
 def token_points(store: RunStore, run: StoredRun) -> tuple[list[int], Answer]:
     """The tokens that are shown, the commonest first, and what they are; those that never occur have learnt nothing."""
-    tokenizer, counts = tokenizer_of(store, run), None
+    tokenizer = tokenizer_of(store, run)
     size = tokenizer.vocab_size
     try:
         counts = text_of(run).train.bincount(minlength=size).tolist()

@@ -4,7 +4,8 @@ What is worked out of one step's weights is remembered, since they never change:
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,15 @@ def tokenizer_of(store: RunStore, run: StoredRun) -> "Tokenizer":
     """The run's tokenizer: from its text, or where its weights came from a file, from there. Raises TextError."""
     from gpt.importing import tokenizer_for
 
-    nothing = (0, {}, {})
-    return tokenizer_for(run, nothing if begins_anew(store, run) else store.load_checkpoint(run.id) or nothing)
+    written = {} if begins_anew(store, run) else store.checkpoint_times(run.id)
+    return tokenizer_for(run, (0, {}, _about(store, run.id, max(written.items())) if written else {}))
+
+
+@lru_cache(maxsize=64)
+def _about(store: RunStore, run: str, newest: tuple[int, int]) -> dict[str, str]:
+    """What the `newest` checkpoint says besides its weights, all of which are read for it."""
+    kept = store.load_checkpoint(run)
+    return kept[2] if kept else {}
 
 
 class Memory:
@@ -81,11 +89,3 @@ class Memory:
                 self.used += made.nbytes
             while self.used > self.most_bytes and len(self._known) > 1:
                 self.used -= self._known.popitem(last=False)[1].nbytes
-
-    def get_or_make(self, key: Hashable, make: Callable[[], "Tensor"]) -> "Tensor":
-        """Two threads that want the same at once both make it."""
-        found = self.get(key)
-        if found is None:
-            found = make()
-            self.put(key, found)
-        return found

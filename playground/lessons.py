@@ -84,8 +84,8 @@ def reveal(store: RunStore, asked: Any) -> Answer:
     below, visitor, data = previous(preset), visitor_of(asked), config.data
     runs = store.runs(visitor, LOOKED) if visitor else []
     own = newest(store, runs, preset, data)
-    here = of_run(store, own, preset) if own else as_measured(preset, data)
-    before = guessing(own) if below is None else came_to(store, runs, below, data)
+    here = came_to(store, own, preset, data)
+    before = guessing(own) if below is None else came_to(store, newest(store, runs, below, data), below, data)
     if here is None or before is None:
         data = measured_on(preset, below)
         here, before = pair(preset, below, data)
@@ -113,9 +113,8 @@ def measured_on(preset: Preset, below: Preset | None) -> DataConfig:
     return usual if usual.dataset in both else DataConfig(dataset=both[0])
 
 
-def came_to(store: RunStore, runs: list[StoredRun], preset: Preset, data: DataConfig) -> Figure | None:
-    """What a step came to on a text: by the visitor's newest run, else as measured."""
-    own = newest(store, runs, preset, data)
+def came_to(store: RunStore, own: StoredRun | None, preset: Preset, data: DataConfig) -> Figure | None:
+    """What a step came to on a text: by the visitor's own run, else as measured."""
     return of_run(store, own, preset) if own else as_measured(preset, data)
 
 

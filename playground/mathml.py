@@ -107,9 +107,8 @@ class _Reader:
                 return ["mi", letter]
             case ("sign", sign):
                 return ["mo", {"stretchy": "false"}, "−" if sign == "-" else sign]
-            case ("name", name):
+            case (_, name):
                 return self.named(name)
-        raise FormulaError(f"{self.line!r} cannot be read.")
 
     def named(self, name: str) -> Tree:
         if name in TWO:

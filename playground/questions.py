@@ -17,6 +17,7 @@ from gpt.measure import BITS, bits
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import StoredRun
 from gpt.store import RunStore
+from gpt.stories import thinned
 from gpt.tasks import held_out_question
 from playground import bringing, coding, comparing, evolving, form, healthy, inspecting, lessons, pairing, plots, sharing
 from playground.asked import fields, moment, sendable, visitor_of, whole
@@ -98,15 +99,15 @@ def questions(store: RunStore, scheduler: Scheduler) -> Questions:
 
     @about_mine
     def writing(run: StoredRun, asked: Any) -> Answer:
-        found = store.events(run.id, whole(asked, "seq") - 1, 1)
-        sample = next((event for _, event in found if isinstance(event, Sample)), None)
-        return {"step": sample.step, "prompt": sample.prompt, "text": sample.text} if sample else GONE
+        told = store.event(run.id, whole(asked, "seq"))
+        return {"step": told.step, "prompt": told.prompt, "text": told.text} if isinstance(told, Sample) else GONE
 
     @about_mine
     def answers(run: StoredRun, asked: Any) -> Answer:
-        found = store.events(run.id, whole(asked, "seq") - 1, 1)
-        told = next((event for _, event in found if isinstance(event, Answers)), None)
-        return {"step": told.step, "right": told.right, "total": told.total, "wrong": told.wrong} if told else GONE
+        told = store.event(run.id, whole(asked, "seq"))
+        if not isinstance(told, Answers):
+            return GONE
+        return {"step": told.step, "right": told.right, "total": told.total, "wrong": told.wrong}
 
     @about_mine
     def table(run: StoredRun, asked: Any) -> Answer:
@@ -284,8 +285,7 @@ def whole_curve(store: RunStore, run: StoredRun) -> Answer:
     """A run's curve in few points, its checks, and what happened on the way."""
     stride = max(1, -(-run.step // EARLIER))
     points, events = store.points(run.id, 0, stride, EARLIER), [event for _, event in store.events(run.id)]
-    checks = [event for event in events if isinstance(event, Eval)]
-    checks = checks[:: -max(1, -(-len(checks) // EARLIER))][::-1]  # the last is among them
+    checks = thinned([event for event in events if isinstance(event, Eval)], EARLIER)
     return {**row(run), "steps": [p[0] for p in points], "loss": [real(p[1]) for p in points],
             "seconds": [round(p[2], 2) for p in points], "marks": marked(events),
             "evals": [[e.step, real(e.loss), round(e.seconds, 2)] for e in checks]}

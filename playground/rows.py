@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from gpt.config import TrainConfig
-from gpt.measure import BITS, tokens_of
+from gpt.measure import tokens_of
 from gpt.options import ConfigError, options, shorten
 from gpt.presets import Preset, list_presets
 from gpt.records import StoredRun
@@ -41,7 +41,7 @@ def row(run: StoredRun) -> Answer:
         "preset": run.preset, "title": preset.title if preset else run.preset, "colour": run.part, "status": run.status,
         "step": run.step, "total": total_of(run), "parameters": run.parameters, "val": real(run.val_loss),
         "best": real(run.best_loss), "seconds": round(run.seconds, 2), "created": run.created,
-        "text": f"{run.fingerprint}/{tokens_of(run.options)}", "bits": bits_per_nat(run),
+        "text": f"{run.fingerprint}/{tokens_of(run.options)}", "bits": run.bits_per_nat,
         "held_out": f"{run.fingerprint}/{run.options.get('data.val_fraction')}", "tokens_per_step": run.tokens_per_step,
         "flops": run.flops, "study": run.study, "arm": run.arm, "parent": run.parent, "forked_at": run.forked_at,
         "seed": run.options.get("train.seed"), **({} if run.exact is None else {"exact": round(run.exact, 4)}),
@@ -80,11 +80,6 @@ def more_steps(run: StoredRun) -> int:
     half = (run.step + 1) // 2
     digit = 10 ** (len(str(half)) - 1)
     return max(0, min(half // digit * digit, MOST_STEPS - run.step))
-
-
-def bits_per_nat(run: StoredRun) -> float | None:
-    """What a nat a token is in bits a character; None where that is not known."""
-    return round(run.measured(1.0, BITS), 6) if run.characters else None
 
 
 def references_of(run: StoredRun) -> plots.References:

@@ -28,8 +28,7 @@ def verdicts(vocab_size: int, unigram: float, bigram: float, kind: str = "char")
     ]
     if kind == "bpe":
         lines = [(limit, words.replace("letter", "token")) for limit, words in lines[:7]]
-    # In a text whose entropies lie close together some lines would come before those above them.
-    return [(min(limit for limit, _ in lines[: n + 1]), words) for n, (_, words) in enumerate(lines)]
+    return falling(lines)
 
 
 def task_verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
@@ -37,6 +36,11 @@ def task_verdicts(vocab_size: int, unigram: float, bigram: float) -> Verdicts:
     guessing = math.log(vocab_size)
     lines = [(1e9, "worse than guessing"), (guessing + 0.1, "guessing"), (unigram + 0.05, "knows what answers are made of"),
              (bigram - 0.05, "past the bigram table"), (bigram / 4, "mostly right"), (0.01, "solved")]
+    return falling(lines)
+
+
+def falling(lines: Verdicts) -> Verdicts:
+    """Each line under those above it: where a text's entropies lie close together, some would come before."""
     return [(min(limit for limit, _ in lines[: n + 1]), words) for n, (_, words) in enumerate(lines)]
 
 

@@ -16,6 +16,7 @@ import gpt
 from gpt import weights as files
 from gpt.config import SampleConfig
 from gpt.options import ConfigError, Refusal, values
+from gpt.records import ELSEWHERE
 from playground import bringing, coding
 from playground.actions import actions
 from playground.direct import binary, received
@@ -125,7 +126,7 @@ def test_what_is_out_comes_in_again_and_writes(client, ask, store, scheduler, sm
     assert name.startswith("Multi-head") and name.endswith("-4.safetensors") and taken.headers["x-content-type-options"] == "nosniff"
     brought = client.post("/bring", content=taken.content, headers={"X-Visitor": BOB}).json()
     run = store.run(brought["run"])
-    assert (run.owner, run.status, run.device) == (BOB, "stopped", bringing.ANOTHER) and "train on" in brought["words"]
+    assert (run.owner, run.status, run.device) == (BOB, "stopped", ELSEWHERE) and "train on" in brought["words"]
     text = "".join(scheduler.sample(run.id, SampleConfig(length=6, prompt="a")))
     assert text == "".join(scheduler.sample(small, SampleConfig(length=6, prompt="a"))) and text
     again = client.post("/take", json={"visitor": BOB, "run": run.id}).content

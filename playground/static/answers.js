@@ -5,6 +5,7 @@ import { form, hasEffect, on, element, show as number, value } from "./state.js"
 import { session } from "./session.js";
 import { make, text } from "./svg.js";
 
+const AWAY_MS = 4000; // before a question is asked again
 const HIGH = 126, LEFT = 40, RIGHT = 12, TOP = 10, BOTTOM = 22; // px of the drawing
 const HINT = "At every check held-out questions are put to the model: how many it answers exactly, to the last character, "
   + "and what it says to others. They appear here.";
@@ -116,12 +117,16 @@ class Answers {
     const [, right, total, seq] = check;
     if (right === total) { this.say(`All ${number(total)} held-out questions were answered exactly.`); return; }
     if (!this.told.has(seq)) {
-      if (this.asked === `${run.id} ${seq}`) return;
-      this.asked = `${run.id} ${seq}`;
+      const question = `${run.id} ${seq}`;
+      if (this.asked === question) return;
+      this.asked = question;
+      clearTimeout(this.later);
       const answer = await ask("answers", { visitor: session.visitor, run: run.id, seq });
-      this.asked = "";
-      if (answer?.wrong && run === this.run) this.told.set(seq, answer.wrong);
-      if (run === this.run) this.list(); // or of a check that has come meanwhile
+      if (this.asked === question) this.asked = "";
+      if (run !== this.run) return;
+      if (answer?.wrong) this.told.set(seq, answer.wrong);
+      if (answer?.wrong || this.checks[this.place]?.[3] !== seq) this.list(); // or of a check that has come meanwhile
+      else this.later = setTimeout(() => this.list(), AWAY_MS);
       return;
     }
     const rows = this.told.get(seq), wrong = total - right;

@@ -1,6 +1,6 @@
 // Requests to the server past Gradio, whose way to a function costs more than the answer.
 
-const AWAY = "The server is away: try again in a moment.";
+export const AWAY = "The server is away: try again in a moment.";
 
 async function send(path, asked) { // undefined while the server is away
   try {

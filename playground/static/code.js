@@ -6,6 +6,7 @@ import { ask } from "./ask.js";
 import { tint } from "./code_tint.js";
 import { bindWeights } from "./code_weights.js";
 import { copy } from "./copy.js";
+import { still } from "./motion.js";
 import { download } from "./runs.js";
 import { known, session, title } from "./session.js";
 import { element, form, on, preset, ready } from "./state.js";
@@ -124,8 +125,7 @@ class Code {
     const box = this.find(".code-box"), rows = [...this.find("pre").children];
     const tops = blocks(this.told.changed).map(([from]) => rows[from - 1].offsetTop - 40);
     const top = tops.find((at) => at > box.scrollTop + 8 && box.scrollTop + box.clientHeight < box.scrollHeight - 1) ?? tops[0];
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    box.scrollTo({ top: Math.max(0, top), behavior: calm ? "auto" : "smooth" });
+    box.scrollTo({ top: Math.max(0, top), behavior: still() ? "auto" : "smooth" });
   }
 
   async copy(button) {

@@ -3,7 +3,7 @@
 import { ask, bring, take } from "./ask.js";
 import { download } from "./runs.js";
 import { refreshRuns, session, show } from "./session.js";
-import { on, show as number } from "./state.js";
+import { element, on, show as number } from "./state.js";
 
 const NOTHING = { name: "", step: null, bytes: 0, shape: "", why: [], missing: "Train a model first: its weights can then be taken along." };
 
@@ -29,11 +29,7 @@ export function bindWeights(card, most) {
     find("#take-help").textContent = !has ? "" : told.shape
       ? `One file of about ${size}, to be brought back here; or a folder that Hugging Face’s transformers loads as ${told.shape}.`
       : `One file of about ${size}, to be brought back here. Not for transformers, whose models have the shapes of GPT-2 and Llama:`;
-    find("#take-why").replaceChildren(...(has && !told.shape ? told.why : []).map((why) => {
-      const item = document.createElement("li");
-      item.textContent = why;
-      return item;
-    }));
+    find("#take-why").replaceChildren(...(has && !told.shape ? told.why : []).map((why) => element("li", "", why)));
     find("#take-why").hidden = !has || Boolean(told.shape);
   };
 
@@ -42,7 +38,8 @@ export function bindWeights(card, most) {
     if (document.body.dataset.view !== "code" || key === looked) return;
     looked = key;
     const answer = run ? await ask("weights", { visitor: session.visitor, run: run.id }) : null;
-    if (session.shown !== run) return;
+    if (session.shown !== run || key !== looked) return;
+    if (run && !answer) looked = ""; // the server is away: asked again
     told = answer?.name ? answer : NOTHING;
     paint();
   };
@@ -81,8 +78,8 @@ export function bindWeights(card, most) {
     file.value = ""; // the same file may be chosen again
   });
   bindDrop(find(".in"), (chosen) => { if (!busy) send(chosen); });
-  for (const event of ["view", "attached", "status", "runs", "points"]) on(event, look);
   on("attached", (run) => { looked = ""; if (!run) { told = NOTHING; paint(); } });
+  for (const event of ["view", "attached", "status", "runs", "points"]) on(event, look);
   paint();
 }
 

@@ -38,20 +38,20 @@ export class Belief {
   }
 
   async want() {
-    const { looked, cursor } = this, { live } = this.steps;
-    const key = JSON.stringify([looked.run, looked.text, cursor.at, looked.checkpoints, live && looked.step]);
+    const { looked, cursor } = this, { at } = cursor, { live } = this.steps;
+    const key = JSON.stringify([looked.run, looked.text, at, looked.checkpoints, live && looked.step]);
     if (this.root.hidden || key === this.key) return;
-    const asked = { visitor: session.visitor, run: looked.run, text: looked.text, at: cursor.at - 1, live };
+    const asked = { visitor: session.visitor, run: looked.run, text: looked.text, at: at - 1, live };
     this.asked = key;
     const answer = await ask("belief", asked);
     if (key !== this.asked) return; // something else was wanted meanwhile
     if (!answer) { this.soon(AGAIN_MS); return; }
     if (answer.status === "gone") return;
-    this.told = answer.refused ? null : { ...answer, at: cursor.at };
+    this.told = answer.refused ? null : { ...answer, at };
     this.find(".sub").textContent = answer.refused || "";
     this.plot.hidden = Boolean(answer.refused);
     this.key = answer.left ? null : key;
-    this.root.classList.remove("waits");
+    this.root.classList.toggle("waits", at !== cursor.at);
     this.paint();
     if (answer.left) this.soon(0);
   }

@@ -1,6 +1,6 @@
 // What the trained model relies on: the change in loss without each of its parts, as a table of layers by parts.
 
-import { ask } from "./ask.js";
+import { AWAY, ask } from "./ask.js";
 import { Pairs } from "./inspect_pairs.js";
 import { signed } from "./inspect_words.js";
 import { session } from "./session.js";
@@ -41,7 +41,7 @@ export class KnockOut {
     const answer = await ask("knock_out", { visitor: session.visitor, ...this.asked() });
     if (mine !== this.going) return;
     this.idle();
-    const wrong = !answer ? "The server is away: try again in a moment." : answer.refused;
+    const wrong = !answer ? AWAY : answer.refused;
     this.find(".bad").textContent = wrong || "";
     this.find(".bad").hidden = !wrong;
     this.find(".found").hidden = Boolean(wrong) || answer.status === "gone";

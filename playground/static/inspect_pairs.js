@@ -1,13 +1,12 @@
 // Two questions side by side: a part taken out of the trained model, and a run that was trained without it. Losses, and texts.
 
-import { act, ask } from "./ask.js";
+import { AWAY, act, ask } from "./ask.js";
 import { signed } from "./inspect_words.js";
 import { GOING, refreshRuns, session, show as showRun, title } from "./session.js";
 import { element, on, show, value } from "./state.js";
 
 const SOON_MS = 300;
 const SAMPLING = ["temperature", "top_k", "top_p"];
-const AWAY = "The server is away: try again in a moment.";
 
 export class Pairs {
   // `asked()` says which weights; `mark(part)` is told whose texts are read.

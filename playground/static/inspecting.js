@@ -8,6 +8,7 @@ import { KnockOut } from "./inspect_knock.js";
 import { Next } from "./inspect_next.js";
 import { Steps } from "./inspect_steps.js";
 import { Cursor } from "./inspect_words.js";
+import { bring } from "./motion.js";
 import { GOING, session, show as showRun, title } from "./session.js";
 import { emit, on, ready, show, value } from "./state.js";
 
@@ -107,7 +108,7 @@ class Inspect {
     if (key !== this.asked) return; // something else was wanted meanwhile
     this.busy = false;
     this.looked = performance.now();
-    if (!answer) this.soon(AWAY_MS);
+    if (!answer) { this.asked = ""; this.soon(AWAY_MS); }
     else if (answer.status !== "gone") this.take({ ...answer, run: run.id });
     this.paintEmpty();
   }
@@ -175,6 +176,6 @@ function goTo(event) {
   const link = event.target.closest("a"), card = link && document.querySelector(link.getAttribute("href"));
   if (!card) return;
   event.preventDefault();
-  card.scrollIntoView({ block: "start", behavior: "smooth" });
+  bring(card);
   card.focus({ preventScroll: true });
 }

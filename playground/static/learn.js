@@ -8,7 +8,7 @@ import { Guess } from "./learn_guess.js";
 import { Market } from "./learn_market.js";
 import { math } from "./learn_math.js";
 import { bring } from "./motion.js";
-import { element, emit, form, on, preset, ready, recall, remember, show } from "./state.js";
+import { element, emit, form, on, preset, ready, recall, remember } from "./state.js";
 
 const KEY = "gpt-playground-lesson";
 const LOOKING = "model.attention"; // the option whose help leads to the picture of attention,

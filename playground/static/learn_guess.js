@@ -6,7 +6,7 @@ import { duration } from "./form.js";
 import { SmallCurve } from "./learn_curve.js";
 import { headline, scale, told } from "./learn_reveal.js";
 import { GOING, attach, known, refreshRuns, session, speed } from "./session.js";
-import { element, emit, form, loadStep, on, preset, recall, remember, show } from "./state.js";
+import { emit, form, loadStep, on, preset, recall, remember, show } from "./state.js";
 
 const KEY = "gpt-playground-guesses"; // {preset: {change, run}}: run is the one that the guess began, if any
 const AWAY = "The server is away: what came of it will show when it is back.";
@@ -34,6 +34,7 @@ export class Guess {
     this.find(".halt").addEventListener("click", () => act("stop", { visitor: session.visitor, run: this.kept.run }));
     this.find(".in-train").addEventListener("click", () => emit("open-view", "train"));
     for (const event of ["status", "runs", "attached"]) on(event, () => this.follow());
+    on("attached", () => { if (!this.asked) this.look(); }); // before, nobody could ask
     on("points", ({ run }) => { if (this.here && run.id === this.shownRun) this.grow(run); });
   }
 
@@ -74,13 +75,14 @@ export class Guess {
 
   // What came of the step, on the form's text.
   async look() {
-    if (!this.here) return;
+    if (!this.here || !session.visitor) return;
     const { lesson } = this, asked = JSON.stringify([lesson.preset, this.text]), number = ++this.looks;
-    const guess = this.kept?.change ?? null;
+    const guess = this.kept?.change ?? null, of = this.kept?.run ?? null;
     const answer = await ask("reveal", { visitor: session.visitor, preset: lesson.preset, changes: this.text, guess });
     if (this.looks !== number) return; // a later question is under way
     this.refuse(answer ? answer.refused || "" : AWAY);
     this.asked = asked;
+    this.of = of; // the run of which it was asked
     this.answer = answer && !answer.refused ? answer : null;
     if (!answer) setTimeout(() => this.look(), AWAY_MS);
     this.paint();
@@ -156,7 +158,7 @@ export class Guess {
     this.slider.disabled = this.stage !== "asking";
     if (kept) this.slider.value = kept.change * FINE;
     this.slider.classList.toggle("unset", this.stage === "asking" && !this.pointed);
-    const revealed = this.stage === "told" && this.answer;
+    const revealed = this.stage === "told" && this.answer && this.of === (kept.run ?? null);
     this.find(".gauge").replaceChildren(...scale(this.lesson.scale, revealed ? this.answer : null, kept?.change));
     this.paintGuessed();
     this.paintButtons();

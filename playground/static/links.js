@@ -7,6 +7,7 @@ import { openLesson } from "./learn.js";
 import { read, write, writeResult } from "./link_text.js";
 import { closeResult, openResult } from "./result.js";
 import { differences, element, emit, form, load, on, ready } from "./state.js";
+import { make } from "./svg.js";
 import { offerUndo, say } from "./toast.js";
 
 const QUIET_MS = 300; // without a change before the address follows: browsers allow few changes a second
@@ -168,11 +169,8 @@ function mark(line) {
 }
 
 function padlock() {
-  const mark = element("span", "lock"), svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  path.setAttribute("d", LOCK);
-  svg.append(path);
+  const mark = element("span", "lock"), svg = make("svg", { viewBox: "0 0 16 16" });
+  svg.append(make("path", { d: LOCK }));
   mark.title = "The link of this page holds it where it is";
   mark.setAttribute("role", "img");
   mark.setAttribute("aria-label", "held by the link");

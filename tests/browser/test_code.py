@@ -37,7 +37,7 @@ def test_the_code_follows_the_form_and_shows_what_differs(visit):
     changed = page.locator(".code-box code.new").all_inner_texts()
     assert any("N_LAYER = 4" in line for line in changed) and len(changed) < 6
     page.click("#code-next")
-    page.wait_for_function("document.querySelector('.code-box').scrollTop >= 0")
+    page.wait_for_function("document.querySelector('.code-box').scrollTop > 0")
     page.click("#code-copy")
     page.wait_for_function("document.querySelector('#code-copy').textContent === 'Copied'")
     copied = page.evaluate("navigator.clipboard.readText()")

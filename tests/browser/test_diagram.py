@@ -151,7 +151,7 @@ def test_a_click_switches_a_part_and_the_run_is_named_by_it(visit):
     visitor.open("Training")
     visitor.type("train.steps", "20")
     press(visitor, "residual_attn")
-    assert part(visitor, "residual_attn").get_attribute("aria-checked") == "false"
+    visitor.page.wait_for_selector(f"{DRAWING} [data-id='residual_attn'][aria-checked=false]")
     assert not visitor.page.locator("#o-model-residual_attn").is_checked()
     visitor.train()
     visitor.wait_status("finished")

@@ -82,7 +82,7 @@ def test_a_head_is_chosen_and_the_text_shows_where_it_looks(trained):
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + box["height"] - 8)
     last = page.locator(".gaze .tok").count() - 1
-    assert page.locator(".gaze .tok.here").get_attribute("data-i") == str(last)
+    page.wait_for_selector(f".gaze .tok.here[data-i='{last}']")
 
 
 def test_own_text_is_looked_at_and_unknown_letters_are_refused(trained):
@@ -189,10 +189,12 @@ def test_tokens_move_as_points_through_the_steps_that_were_kept(trained):
     shown_step(page, "step 300")
     assert page.locator(".in-embeddings .pt").count() > 55 and page.locator(".in-embeddings .near li").count() == 5
     late = spot(page, "e")
+    page.evaluate("""() => { const which = document.querySelector('.in-embeddings .which'); window.told = [];
+        new MutationObserver(() => window.told.push(which.textContent)).observe(which, { childList: true }); }""")
     page.locator(".in-embeddings button.play").click()
     shown_step(page, "before training")
     assert spot(page, "e") != late
-    shown_step(page, "step 75")  # it goes on by itself, and rests at the end
+    page.wait_for_function("window.told.some((words) => words.includes('step 75'))")  # it goes on by itself, and rests at the end
     shown_step(page, "step 300")
     page.wait_for_function("!document.querySelector('.in-embeddings button.play').classList.contains('on')")
     assert spot(page, "e") == late
@@ -225,6 +227,7 @@ def test_a_guess_is_followed_through_the_steps(trained):
     page = trained.page
     page.locator(".in-next .tok").nth(9).click()
     page.wait_for_function("document.querySelectorAll('.belief:not(.waits) path.line').length >= 5")
+    page.wait_for_function("!/on their way/.test(document.querySelector('.belief .sub').textContent)")
     assert page.locator(".belief path.line.true").count() == 1
     steps = page.locator(".belief .step").all_text_contents()
     assert "0" in steps and "300" in steps and page.locator(".belief .step.now").text_content() == "300"

@@ -27,7 +27,8 @@ def test_guess_train_and_see(visit):
     begin, outcome = page.locator(".guess .start-training"), page.locator(".guess .outcome")
     assert begin.is_disabled() and outcome.is_hidden()
     guess(page, -150)
-    assert page.locator(".guessed").inner_text().startswith("I think the loss falls by 1.50, from 4.17 to 2.67")
+    page.wait_for_function("document.querySelector('.guessed').textContent.startsWith("
+                           "'I think the loss falls by 1.50, from 4.17 to 2.67')")
     begin.click()
     page.wait_for_selector(".small-curve .now")  # the run is the one that Train shows
     visitor.wait_status("finished")

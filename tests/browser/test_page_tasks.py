@@ -37,7 +37,7 @@ def test_a_task_shows_its_answers_and_a_text_does_not(reader):
     page.wait_for_function("document.querySelector('#sampled textarea').value === 'playtime=playtime'")
 
     page.click("button[data-view='compare']")
-    assert page.locator(".grid-row .exact").first.text_content() == "100.0 %"
+    page.wait_for_function("document.querySelector('.grid-row .exact')?.textContent === '100.0 %'")
     page.click("button[data-view='train']")
     reader.choose("ladder/03-multi-head")
     assert page.locator("#text-name").text_content() == "tiny plays"

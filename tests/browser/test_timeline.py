@@ -115,6 +115,7 @@ def test_the_shown_runs_samples_have_it_too_and_it_fits_a_phone(visit, store):
     page, runs = compared(visit, store, (0, 50, 100), (0, 60), width=390, height=844, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.click("button[data-view=train]")
+    page.wait_for_selector("#samples .slider")
     page.locator("#samples .slider").focus()
     page.keyboard.press("ArrowLeft")
     card = page.locator("#samples .sample[aria-current]")
