@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import secrets
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,22 +22,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gpt.options import Refusal
 from gpt.store import RunStore
+from gpt.texts import MAX_TEXT_BYTES
 from playground.actions import actions, write_for
 from playground.api import add_endpoints
-from playground.bringing import MOST_BYTES, TOO_LARGE, bring_for, take_for
+from playground.asked import visitor_of
+from playground.bringing import MOST_BYTES, TEXT_TOO_LARGE, TOO_LARGE, bring_text, bring_weights_for, take_for
 from playground.direct import binary, direct, received, streamed
-from playground.page import Page
 from playground.panels import (
     card, code, health, inspecting, learn, masthead, model, result, runs_table, settings, studies, training, writing,
 )
 from playground.panels.island import ROUTE
 from playground.questions import questions
 from playground.scheduler import Scheduler
-from playground.wiring import wire
 
 STATIC = Path(__file__).resolve().parent / "static"
 LOOK_SECONDS = 0.1  # between two looks at Gradio's queue, which would look a thousand times a second and disturb training;
-# what waits in it is a pasted text, or a program's call
+# what waits in it is a program's call
 SWITCH_SECONDS = 0.001  # for which the server may keep the interpreter from the trainer, and the other way round
 BROWSER_STATE = {"storage_key": "gpt-playground", "secret": "gpt-playground"}  # fixed, or a restart forgets everyone
 
@@ -66,14 +67,20 @@ def build(store: RunStore, scheduler: Scheduler) -> gr.Blocks:
                 with gr.Column(elem_id="coding"):
                     code.code()
             with gr.Column(elem_id="right"):
-                form = settings.settings()
-                pasted, paste, upload, text_note = settings.own_text()
+                settings.settings()
         studies.ablate()
         result.result()
         add_endpoints(store, scheduler)
-        wire(Page(demo=demo, visitor=visitor, form=form, pasted=pasted, paste=paste, upload=upload,
-                  text_note=text_note, desk=desk), store)
+        demo.load(lambda known: enter(store, known), visitor, [visitor, desk], queue=False, show_progress="hidden",
+                  api_visibility="private")
     return demo
+
+
+def enter(store: RunStore, known: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A visitor opens the page, known from before or new: what the browser keeps of them, and that with their newest run."""
+    visitor = visitor_of(known) or secrets.token_urlsafe(16)
+    newest = store.runs(visitor, 1)
+    return {"visitor": visitor}, {"visitor": visitor, "run": newest[0].id if newest else None}
 
 
 def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any) -> str:
@@ -84,7 +91,8 @@ def serve(demo: gr.Blocks, store: RunStore, scheduler: Scheduler, **launch: Any)
     answers = {f"ask/{name}": direct(question) for name, question in vars(questions(store, scheduler)).items()}
     answers |= {f"do/{name}": direct(action) for name, action in vars(actions(store, scheduler)).items()}
     answers |= {"write": streamed(write_for(store, scheduler)), "take": binary(take_for(store)),
-                "bring": received(bring_for(store, scheduler), MOST_BYTES, TOO_LARGE)}
+                "bring/weights": received(bring_weights_for(store, scheduler), MOST_BYTES, TOO_LARGE),
+                "bring/text": received(bring_text(), MAX_TEXT_BYTES, TEXT_TOO_LARGE)}
     routes = [*(Route(f"/{ROUTE}/{path}", endpoint, methods=["POST"]) for path, endpoint in answers.items()),
               Mount(f"/{ROUTE}/plotly", Files(directory=plotly_folder(), lasting=True)),
               Mount(f"/{ROUTE}", Files(directory=STATIC))]

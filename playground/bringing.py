@@ -1,4 +1,4 @@
-"""Weights out of the page and into it: a run's as one file or for transformers, and a file's as a run of the visitor's."""
+"""Files out of the page and into it: a run's weights as one file or for transformers, a file's as a run, and own texts."""
 
 import io
 import re
@@ -11,6 +11,7 @@ from gpt.compare import called
 from gpt.options import ConfigError, Refusal, shorten
 from gpt.records import ELSEWHERE, StoredRun
 from gpt.store import RunStore
+from gpt.texts import MAX_TEXT_BYTES, import_text
 from playground.actions import one, owner, refusable
 from playground.asked import fields
 from playground.rows import GONE, LETTERS, Answer, mine, works
@@ -21,6 +22,7 @@ TOO_LARGE = f"The file is larger than {MOST_BYTES / 1e6:g} MB, or does not say h
 MOST_BROUGHT = 40  # runs of one visitor whose weights came from a file
 TAKERS, PATIENCE_SECONDS = 2, 30.0  # files made at once, each in memory; how long another waits for its turn
 FLOAT_BYTES = 4
+TEXT_TOO_LARGE = f"The text is larger than {MAX_TEXT_BYTES / 1e6:g} MB, or does not say how large it is: use a part of it."
 UNREADABLE = "This version cannot read the options of this run: use the one that trained it."
 NO_WEIGHTS = "This run has no weights yet: they are kept at its first check, and when it pauses or ends."
 
@@ -98,7 +100,7 @@ def archive(folder: str, files: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-def bring_for(store: RunStore, scheduler: Scheduler) -> Callable[[Any, bytes], Answer]:
+def bring_weights_for(store: RunStore, scheduler: Scheduler) -> Callable[[Any, bytes], Answer]:
     """The function that makes a visitor's run of a file's bytes: {"run", "words"} or {"refused": why}."""
 
     def bring(asked: Any) -> Answer:
@@ -113,6 +115,22 @@ def bring_for(store: RunStore, scheduler: Scheduler) -> Callable[[Any, bytes], A
         id, here = keep(store, uploaded, visitor), text_is_here(uploaded)
         return {"run": id, "words": said(uploaded.step, here)}
 
+    return with_bytes(bring)
+
+
+def bring_text() -> Callable[[Any, bytes], Answer]:
+    """The function that keeps a visitor's own text: {"text": its fingerprint, "words"} or {"refused": why}."""
+
+    def bring(asked: Any) -> Answer:
+        owner(asked)
+        text = import_text(asked["raw"])
+        return {"text": text, "words": f"{len(asked['raw']):,} bytes taken as {text[:8]}."}
+
+    return with_bytes(bring)
+
+
+def with_bytes(bring: Callable[[Any], Answer]) -> Callable[[Any, bytes], Answer]:
+    """An action that also gets the body of a request, as "raw"."""
     answer = refusable(bring)
     return lambda asked, raw: answer({**fields(asked), "raw": raw})
 

@@ -12,6 +12,7 @@ from gpt import options
 from gpt.config import GROUPS, RunConfig
 from gpt.options import ConfigError, Option, shorten
 from gpt.presets import Preset, list_presets, load, previous
+from gpt.texts import MAX_TEXT_BYTES
 from playground.asked import fields
 
 SEGMENTS = 4  # choices up to this many, if short, lie side by side
@@ -19,6 +20,14 @@ SEGMENT_LETTERS = 34  # and no more letters than this in all
 ARROW = "M3.5 5.5h6a3.5 3.5 0 1 1 0 7H6M3.5 5.5 6.2 2.8M3.5 5.5l2.7 2.7"  # back to the preset
 ELSEWHERE = ("data.text", "sample.prompt")  # shown beside what they belong to, not in the form's list
 DRAWINGS = {"data.vocab_size": "cut", "train.decay": "schedule"}  # what the browser draws under an option: path -> id
+
+# Under the choice of the text: paste or bring one's own.
+OWN_TEXT = f"""<div id="own-text" data-most="{MAX_TEXT_BYTES}" hidden>
+<p class="help" role="status">Plain text in UTF-8, up to {MAX_TEXT_BYTES / 1e6:g} MB, in any language. It stays on this server.</p>
+<textarea id="pasted" rows="5" aria-label="Paste a text" placeholder="Paste a text here, or drop a file …" spellcheck="false"
+autocomplete="off"></textarea><div class="buttons"><button type="button" id="paste">Use this text</button>
+<button type="button" id="upload">Open a file …</button>
+<input type="file" id="upload-file" aria-label="A text file" accept=".txt,.md,text/*" hidden></div></div>"""
 
 # The parts that a closed group lets one switch on and off: group -> (name, component, paths switched together).
 PARTS: dict[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
@@ -132,12 +141,14 @@ def _group(name: str, part: str, rows: list[tuple[str, Option]]) -> str:
     switches = "".join(
         f'<label class="switch on-line"><input type="checkbox" role="switch" data-switch="{escape(label)}" '
         f'aria-label="{escape(label)}"><i></i></label>' for label, _, _ in parts)
-    body = "".join(row(path, option) + _drawing(path) for path, option in rows)
+    body = "".join(row(path, option) + _below(path) for path, option in rows)
     return (f'<section class="group" data-group="{escape(name)}"><details><summary>{lines}</summary>'
             f'<div class="rows">{body}</div></details><div class="switches">{switches}</div></section>')
 
 
-def _drawing(path: str) -> str:
+def _below(path: str) -> str:
+    if path == "data.dataset":
+        return OWN_TEXT
     return f'<figure id="{DRAWINGS[path]}" class="drawn" hidden></figure>' if path in DRAWINGS else ""
 
 

@@ -53,7 +53,7 @@ def small(trained):
 def client(store, scheduler):
     return TestClient(Starlette(routes=[
         Route("/take", binary(bringing.take_for(store)), methods=["POST"]),
-        Route("/bring", received(bringing.bring_for(store, scheduler), bringing.MOST_BYTES, bringing.TOO_LARGE), methods=["POST"])]))
+        Route("/bring", received(bringing.bring_weights_for(store, scheduler), bringing.MOST_BYTES, bringing.TOO_LARGE), methods=["POST"])]))
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_what_is_too_large_or_of_unknown_size_is_not_read(store, scheduler):
 
 def test_a_visitor_brings_so_many_and_no_more_than_there_is_room_for(store, scheduler, client, small, monkeypatch):
     raw = client.post("/take", json={"visitor": ANN, "run": small}).content
-    bring, before = bringing.bring_for(store, scheduler), len(store.runs())
+    bring, before = bringing.bring_weights_for(store, scheduler), len(store.runs())
     monkeypatch.setattr(bringing, "MOST_BROUGHT", 0)
     assert "delete one" in bring({"visitor": ANN}, raw)["refused"]
 

@@ -9,7 +9,8 @@ from gpt.config import RunConfig
 from gpt.events import Answers, Eval, Finished, Sample, Started, Step
 from gpt.options import replace
 from gpt.store import RunStore
-from playground import actions, form, questions, rows, wiring
+from gpt.texts import read_text
+from playground import actions, app, bringing, form, questions, rows
 from playground.asked import sendable, visitor_of, whole
 from playground.scheduler import Scheduler
 
@@ -154,7 +155,7 @@ def test_nobody_can_claim_what_the_page_did_not_give_out(ask, store, scheduler, 
     assert ask.runs(asked) == {"runs": [], "touched": 0, "done": []}
     do = actions.actions(store, scheduler)
     assert "again" in do.train(asked)["refused"] and "gone" in do.stop(asked)["refused"]
-    replaced, desk = wiring.enter(store, asked)
+    replaced, desk = app.enter(store, asked)
     assert visitor_of(replaced) and desk["run"] is None
 
 
@@ -169,22 +170,30 @@ def test_a_visitor_sees_their_own_runs_only(ask, store):
 
 def test_a_known_visitor_stays_and_finds_the_newest_run(store):
     run = trained(store, steps=3, owner=BOB)
-    assert wiring.enter(store, {"visitor": BOB})[0] == {"visitor": BOB}
-    assert wiring.enter(store, {"visitor": BOB})[1]["run"] == run
+    assert app.enter(store, {"visitor": BOB})[0] == {"visitor": BOB}
+    assert app.enter(store, {"visitor": BOB})[1]["run"] == run
 
 
-@pytest.mark.parametrize("text, says", [
-    ("a\ud800b", "UTF-8"), ("", "empty"), (None, "empty"), (b"\xff\xfe", "UTF-8"), ("a\0b", "NUL")])
-def test_a_bad_text_is_refused_in_words(text, says):
-    _, note = wiring.take_text({"preset": "ladder/03-multi-head", "changes": {}}, text)
-    assert note["bad"] and says in note["note"]
+# Own texts
 
 
-@pytest.mark.parametrize("value", [None, "form", [], {"changes": {}}])
-def test_a_good_text_is_chosen_in_the_form(value):
-    taken, note = wiring.take_text(value, "To be, or not to be\n" * 9)
-    assert not note["bad"] and taken["changes"]["data.dataset"] == "own"
-    assert form.config_of(taken)[1].data.text == taken["changes"]["data.text"]
+@pytest.mark.parametrize("raw, says", [(b"", "empty"), (b" \n ", "empty"), (b"\xff\xfe", "UTF-8"), (b"a\0b", "NUL")])
+def test_a_bad_text_is_refused_in_words(raw, says):
+    answer = bringing.bring_text()({"visitor": ANN}, raw)
+    assert says in answer.pop("refused") and not answer
+
+
+def test_a_good_text_is_kept_and_named():
+    raw = b"To be, or not to be\r\n" * 9
+    answer = bringing.bring_text()({"visitor": ANN}, raw)
+    value = {"preset": "ladder/03-multi-head", "changes": {"data.dataset": "own", "data.text": answer["text"]}}
+    assert answer["text"][:8] in answer["words"] and f"{len(raw)} bytes" in answer["words"]
+    assert read_text(form.config_of(value)[1].data) == "To be, or not to be\n" * 9
+
+
+@pytest.mark.parametrize("visitor", [None, "", "command line", 5])
+def test_nobody_without_a_page_brings_a_text(visitor):
+    assert "again" in bringing.bring_text()({"visitor": visitor}, b"To be, or not to be")["refused"]
 
 
 # The growth of a run

@@ -24,7 +24,7 @@ PyTorch alone</span></h2>
 <p class="help" id="take-help"></p><ul class="help" id="take-why" hidden></ul></div>
 <div class="in"><p class="lead">Go on with weights that this page has written, here or on another machine.</p>
 <div class="buttons"><button type="button" id="bring">Bring weights …</button>
-<input type="file" id="bring-file" accept=".safetensors" hidden></div>
+<input type="file" id="bring-file" aria-label="A file of weights" accept=".safetensors" hidden></div>
 <p class="help" id="bring-help">A .safetensors file of up to 64 MB, or drop it here.</p></div></div>
 <p id="weights-said" role="status" hidden></p></section>"""
 

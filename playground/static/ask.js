@@ -38,10 +38,10 @@ export async function take(asked) {
   } catch { return { refused: AWAY }; }
 }
 
-// Makes a run of a file of weights: {run, words} or {refused: why}.
-export async function bring(visitor, file) {
+// Gives the server a file, "weights" or a "text": {run or text, words} or {refused: why}.
+export async function bring(kind, visitor, file) {
   try {
-    const response = await fetch(new URL("bring", import.meta.url), { method: "POST", body: file, headers: { "X-Visitor": visitor || "" } });
+    const response = await fetch(new URL(`bring/${kind}`, import.meta.url), { method: "POST", body: file, headers: { "X-Visitor": visitor || "" } });
     return await response.json();
   } catch { return { refused: AWAY }; }
 }

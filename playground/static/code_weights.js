@@ -1,6 +1,7 @@
 // The weights of the shown run as files to keep, and a file's weights as a run.
 
 import { ask, bring, take } from "./ask.js";
+import { bindFile, megabytes } from "./files.js";
 import { download } from "./runs.js";
 import { refreshRuns, session, show } from "./session.js";
 import { element, on, show as number } from "./state.js";
@@ -8,7 +9,7 @@ import { element, on, show as number } from "./state.js";
 const NOTHING = { name: "", step: null, bytes: 0, shape: "", why: [], missing: "Train a model first: its weights can then be taken along." };
 
 export function bindWeights(card, most) {
-  const find = (selector) => card.querySelector(selector), file = find("#bring-file");
+  const find = (selector) => card.querySelector(selector);
   let told = NOTHING, looked = "", busy = false;
 
   const say = (words, bad = false) => {
@@ -62,7 +63,7 @@ export function bindWeights(card, most) {
   const send = (chosen) => work(async () => {
     if (chosen.size > most) { say(`${chosen.name} has ${megabytes(chosen.size)}, and at most ${megabytes(most)} can be brought.`, true); return; }
     say(`Reading ${chosen.name} …`);
-    const { run, words, refused } = await bring(session.visitor, chosen);
+    const { run, words, refused } = await bring("weights", session.visitor, chosen);
     say(refused || words, Boolean(refused));
     if (!run) return;
     await refreshRuns();
@@ -71,25 +72,8 @@ export function bindWeights(card, most) {
 
   find("#take").addEventListener("click", () => save("file"));
   find("#take-transformers").addEventListener("click", () => save("transformers"));
-  find("#bring").addEventListener("click", () => file.click());
-  file.addEventListener("change", () => {
-    const [chosen] = file.files;
-    if (chosen) send(chosen);
-    file.value = ""; // the same file may be chosen again
-  });
-  bindDrop(find(".in"), (chosen) => { if (!busy) send(chosen); });
+  bindFile(find("#bring"), find("#bring-file"), find(".in"), (chosen) => { if (!busy) send(chosen); });
   on("attached", (run) => { looked = ""; if (!run) { told = NOTHING; paint(); } });
   for (const event of ["view", "attached", "status", "runs", "points"]) on(event, look);
   paint();
 }
-
-function bindDrop(place, take) {
-  const over = (event) => {
-    event.preventDefault();
-    place.classList.toggle("over", event.type === "dragover");
-  };
-  for (const kind of ["dragover", "dragleave", "drop"]) place.addEventListener(kind, over);
-  place.addEventListener("drop", ({ dataTransfer }) => { if (dataTransfer.files[0]) take(dataTransfer.files[0]); });
-}
-
-const megabytes = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);

@@ -6,6 +6,7 @@ import {
   value, words,
 } from "./state.js";
 import { bindCut } from "./cut.js";
+import { bindOwnText } from "./own_text.js";
 import { bindSchedule } from "./schedule.js";
 import { toPosition, toValue } from "./slider.js";
 
@@ -13,21 +14,16 @@ const OPEN = "gpt-playground-open";
 const CHECK_AFTER = 120; // ms without a change before the server is asked
 const CHECK_WITHIN = 360; // ms after which it is asked all the same: a slider may keep moving
 
-export function mount(root, { props, watch }) {
-  on("form", () => { paint(root); hand(props); check(); });
+export function mount(root, { props }) {
+  on("form", () => { paint(root); check(); });
   on("checked", () => report(root));
   bind(root);
   bindGroups(root);
   bindSchedule(root);
   bindCut(root);
+  bindOwnText(root.querySelector("#own-text"));
   begin(props.schema, props.presets);
-  watch("value", () => { // an action changed it: a text was imported
-    const given = JSON.parse(JSON.stringify(props.value || {}));
-    if (given.preset && given.from === "server") load(given.preset, given.changes);
-  });
 }
-
-const hand = (props) => { props.value = { preset: form.preset.id, changes: { ...form.changes } }; };
 
 // Controls ----------------------------------------------------------------------------------------------------------
 

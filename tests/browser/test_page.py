@@ -133,7 +133,7 @@ def test_bad_input_is_said_beside_the_form_and_blocks_train(reader):
 def own_text(visitor, text: str) -> None:
     visitor.open("Data")
     visitor.option("data.dataset").locator("select").select_option("own")
-    visitor.page.locator("#pasted textarea").fill(text)
+    visitor.page.locator("#pasted").fill(text)
     visitor.page.click("#paste")
 
 
@@ -141,16 +141,22 @@ def own_text(visitor, text: str) -> None:
 def test_bad_own_texts_are_refused_in_words(reader, text, says):
     own_text(reader, text)
     reader.page.wait_for_function(
-        "(says) => new RegExp(says, 'i').test(document.querySelector('#text-note').textContent"
+        "(says) => new RegExp(says, 'i').test(document.querySelector('#own-text .help').textContent"
         " + document.querySelector('#problems').textContent)", arg=says)
 
 
-def test_an_upload_that_is_not_text_is_refused_in_words(reader, tmp_path):
-    file = tmp_path / "picture.txt"
-    file.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe" * 100)
+def test_a_file_that_is_not_text_is_refused_in_words_and_one_that_is_is_used(reader, tmp_path):
+    bad, good = tmp_path / "picture.txt", tmp_path / "play.txt"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe" * 100)
+    good.write_bytes(b"Twelve thousand nights upon a quiet shore.\n" * 300)
     own_text(reader, "x")
-    reader.page.set_input_files("#own-text input[type=file]", str(file))
-    reader.page.wait_for_function("/UTF-8/.test(document.querySelector('#text-note .bad')?.textContent)")
+    reader.page.set_input_files("#upload-file", str(bad))
+    reader.page.wait_for_function("/UTF-8/.test(document.querySelector('#own-text .bad')?.textContent)")
+    reader.page.wait_for_timeout(300)  # what was pasted just before is answered by now, and says nothing over it
+    assert "UTF-8" in reader.page.locator("#own-text .bad").inner_text()
+    reader.page.set_input_files("#upload-file", str(good))
+    reader.page.wait_for_function("/12,900 bytes taken/.test(document.querySelector('#own-text .help').textContent)")
+    reader.page.wait_for_function("!document.querySelector('#train').disabled")
 
 
 def test_samples_appear_and_can_be_asked_for(visit):
@@ -178,7 +184,7 @@ def test_model_text_is_never_html(visit):
     visitor = visit()
     visitor.brief()
     own_text(visitor, "<img src=x onerror=alert(1)><b>bold</b>\n" * 300)
-    visitor.page.wait_for_function("/taken as/.test(document.querySelector('#text-note').textContent)")
+    visitor.page.wait_for_function("/taken as/.test(document.querySelector('#own-text .help').textContent)")
     visitor.train()
     visitor.wait_status("finished")
     visitor.page.locator("#prompt textarea").fill("<img src=x")
