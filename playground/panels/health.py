@@ -1,20 +1,12 @@
 """How the signals of the shown run fare through its depth: a map over depth and steps, and a line for each part."""
 
-from collections.abc import Iterable
-
 import gradio as gr
 
 from playground.panels.island import island
+from playground.panels.segments import segments
 
 MEASURES = (("activations", "activations"), ("gradients", "gradients"), ("updates", "updates"))
 WHERE = (("stream", "in the stream"), ("part", "of each part"))
-
-
-def _segments(name: str, label: str, choices: Iterable[tuple[str, str]]) -> str:
-    radios = "".join(f'<label><input type="radio" name="{name}" value="{value}"><span>{words}</span></label>'
-                     for value, words in choices)
-    return f'<div class="segments small" role="radiogroup" aria-label="{label}">{radios}</div>'
-
 
 HEALTH = f"""
 <section class="card" id="signals" tabindex="-1" aria-labelledby="signals-title">
@@ -22,8 +14,8 @@ HEALTH = f"""
 <p class="none" hidden></p>
 <div class="measured" hidden>
 <div class="head"><p class="said" role="status"><svg viewBox="0 0 16 16" aria-hidden="true"><path></path></svg><span></span></p>
-<div class="switches">{_segments("health-measure", "What is measured", MEASURES)}
-{_segments("health-where", "Where it is measured", WHERE)}</div></div>
+<div class="switches">{segments("health-measure", "What is measured", MEASURES, "small")}
+{segments("health-where", "Where it is measured", WHERE, "small")}</div></div>
 <div class="charts">
 <figure class="map"><figcaption></figcaption>
 <div class="plot" tabindex="0" role="group" aria-roledescription="map" aria-describedby="signals-read"></div></figure>

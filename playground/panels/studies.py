@@ -1,21 +1,14 @@
 """Studies: the dialog that sets one up, what they found, and chosen runs side by side. The browser fills them in."""
 
-from collections.abc import Iterable
-
 import gradio as gr
 
 from playground import plots
 from playground.panels.island import island
+from playground.panels.segments import segments
 
 SEEDS = 10  # the page offers up to as many; the server has the last word
 BUDGETS = {"steps": "steps", "tokens": "tokens", "seconds": "seconds", "flops": "FLOPs", "parameters": "parameters"}
 CROSS = '<svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 4l8 8M12 4l-8 8"/></svg>'
-
-
-def _segments(name: str, label: str, choices: Iterable[tuple[str, str]]) -> str:
-    radios = "".join(f'<label><input type="radio" name="{name}" value="{value}"><span>{words}</span></label>'
-                     for value, words in choices)
-    return f'<div class="segments" role="radiogroup" aria-label="{label}">{radios}</div>'
 
 
 ABLATE = f"""
@@ -37,9 +30,9 @@ spellcheck="false" placeholder="add a value" aria-describedby="sweep-help"></div
 <p class="help" id="sweep-help">Type a value and press Enter. The base's own value is always among them.</p>
 <figure class="numbers-line" aria-hidden="true"></figure></div></section></div>
 <div class="costs">
-<section><h3>Seeds</h3>{_segments("ablate-seeds", "Seeds", ((str(n), str(n)) for n in range(1, SEEDS + 1)))}
+<section><h3>Seeds</h3>{segments("ablate-seeds", "Seeds", ((str(n), str(n)) for n in range(1, SEEDS + 1)))}
 <p class="help" id="seeds-help"></p></section>
-<section><h3>Held equal</h3>{_segments("ablate-budget", "Held equal", BUDGETS.items())}
+<section><h3>Held equal</h3>{segments("ablate-budget", "Held equal", BUDGETS.items())}
 <p class="help" id="budget-help"></p></section>
 <section id="ablate-steps"><div class="pick-head"><h3><label for="ablate-steps-number">Steps a run</label></h3>
 <input id="ablate-steps-number" type="text" inputmode="numeric" autocomplete="off" spellcheck="false"></div>

@@ -8,6 +8,7 @@ import { annotations } from "./labels.js";
 import { Others } from "./others.js";
 import { guestLines } from "./result_lines.js";
 import { Crosshair } from "./overlay.js";
+import { Tail } from "./tail.js";
 import { BATCH, CHECKS, SMOOTH, beside, dashOf, inFront, layout } from "./figure.js";
 import { changes, extent, labels, measured, named, parts, points, ranges, shared } from "./series.js";
 import { bindControls } from "./controls.js";
@@ -58,7 +59,7 @@ class Chart {
     this.own = 0; // changes of ours whose event is still to come
     this.place = 0; // of the shown run's first trace
     this.rest = 0; // until when it is not drawn again
-    this.checked = this.marked = 0; // how many checks and marks are drawn
+    this.plotted = this.checked = this.marked = 0; // how many points, checks and marks Plotly has drawn
     this.front = null; // the shown run as one of the lines,
     this.heads = []; // and its smoothed curve
     this.others = new Others(props.earlier.length, () => this.rebuild(), () => this.view.measure === "bits");
@@ -70,12 +71,13 @@ class Chart {
   begin() {
     this.drawn = true;
     this.rebuild();
+    this.tail = new Tail(this.box, this.plot);
     this.crosshair = new Crosshair(this.box, this.plot, {
       lines: () => this.readable(), marks: () => this.marks(), heading: (x) => placeInWords(this.view.unit, x) });
     on("attached", () => { this.zoomed = false; this.rebuild(); this.others.fetch(); });
     on("head", () => this.rebuild());
     on("points", ({ run }) => this.extend(run));
-    on("status", () => this.tell());
+    on("status", () => { if (!this.grows) this.catchUp(); this.tell(); });
     on("runs", () => { if (this.naming() !== this.named) this.rebuild(); this.others.fetch(); });
     on("selection", () => { this.rebuild(); this.others.fetch(); });
     on("view", () => { this.zoomed = false; this.rebuild(); });
@@ -124,6 +126,8 @@ class Chart {
     const lines = about?.references || [], losses = measured(lines.map(([, loss]) => loss), about, this.seen.bits);
     return lines.map(([words], i) => [words, losses[i]]).filter(([, loss]) => loss != null);
   }
+
+  get grows() { return GOING.includes(this.run?.status); }
 
   get shows() { return Boolean(this.run) && (document.body.dataset.view !== "compare" || isDrawn(this.run.id)); }
 
@@ -176,6 +180,7 @@ class Chart {
       annotations: this.words(axes) };
     const settings = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
     Plotly.react(this.plot, paint(data, this.colour), paint(layout(props, view, about), this.colour), settings);
+    this.tail?.clear();
     this.tell();
     this.crosshair?.update();
   }
@@ -183,7 +188,7 @@ class Chart {
   // The shown run's smooth curve, anew; and the average with which it goes on.
   averaged() {
     const { run } = this;
-    Object.assign(this, { heads: [], checked: run?.evals.length, marked: run?.marks.length, front: null });
+    Object.assign(this, { heads: [], plotted: run?.steps.length, checked: run?.evals.length, marked: run?.marks.length, front: null });
     if (!run) return null;
     if (!this.lengths.has(run.id) && run.total) this.lengths.set(run.id, run.total); // extending it changes no past
     const average = new Average(spanOf(this.view.smoothing, this.lengths.get(run.id) || 0));
@@ -204,26 +209,37 @@ class Chart {
 
   // Appends what is new of the shown run.
   extend(run) {
-    const from = this.heads.length, checked = this.checked;
-    if (!this.drawn || run !== this.run || (from === run.steps.length && checked === run.evals.length)) return;
+    const from = this.heads.length;
+    if (!this.drawn || run !== this.run || (from === run.steps.length && this.checked === run.evals.length)) return;
     if (this.seen.bits !== this.bits || run.marks.length > this.marked || run.steps[from] < run.head?.forked_at) { this.rebuild(); return; }
-    const began = performance.now();
-    clearTimeout(this.late);
-    if (began < this.rest) { this.late = setTimeout(() => this.extend(run), this.rest - began); return; }
-    const steps = run.steps.slice(from), loss = run.loss.slice(from), checks = run.evals.slice(checked);
-    const shown = (losses) => measured(losses, this.front.run, this.bits);
-    const x = points(this.front, steps, run.seconds.slice(from), this.view);
-    const smooth = steps.map((step, i) => this.average.add(step, loss[i]));
-    this.heads.push(...smooth);
-    this.checked = run.evals.length;
-    const places = [BATCH, SMOOTH, CHECKS].map((trace) => this.place + trace);
-    const old = places.map((place) => this.plot.data[place]);
-    const more = [[x, shown(loss)], [x, shown(smooth)],
-      [points(this.front, checks.map((e) => e[0]), checks.map((e) => e[2]), this.view), shown(checks.map((e) => e[1]))]];
-    const traces = { x: old.map(({ x }, i) => [...x, ...more[i][0]]), y: old.map(({ y }, i) => [...y, ...more[i][1]]) };
-    Plotly.update(this.plot, traces, this.fitting(), places); // at once: each call draws everything anew
+    this.heads.push(...run.steps.slice(from).map((step, i) => this.average.add(step, run.loss[from + i])));
+    const looks = [BATCH, SMOOTH].map((trace) => this.plot.data[this.place + trace]);
+    const tails = this.shows ? this.grown(Math.max(0, this.plotted - 1)).map((part, i) => ({ ...looks[i], ...part })) : [];
+    const will = this.tail.draw(tails, this.view.of === "training");
+    if (!will || !this.plotted || !this.grows || run.evals.length > this.checked) this.catchUp();
     this.crosshair?.update();
     this.tell();
+  }
+
+  // The shown run's losses and their average, from a point on.
+  grown(from) {
+    const { run, front } = this, x = points(front, run.steps.slice(from), run.seconds.slice(from), this.view);
+    return [run.loss, this.heads].map((losses) => ({ x, y: measured(losses.slice(from), front.run, this.bits) }));
+  }
+
+  // Hands what is new to Plotly.
+  catchUp() {
+    const { run, front } = this, began = performance.now();
+    clearTimeout(this.late);
+    if (!front || (this.plotted === this.heads.length && this.checked === run.evals.length)) return;
+    if (began < this.rest) { this.late = setTimeout(() => { this.catchUp(); this.tell(); }, this.rest - began); return; }
+    const checks = run.evals.slice(this.checked), places = [BATCH, SMOOTH, CHECKS].map((trace) => this.place + trace);
+    const more = [...this.grown(this.plotted), { x: points(front, checks.map((e) => e[0]), checks.map((e) => e[2]), this.view),
+      y: measured(checks.map((e) => e[1]), front.run, this.bits) }];
+    const whole = (axis) => places.map((place, i) => [...this.plot.data[place][axis], ...more[i][axis]]);
+    Plotly.update(this.plot, { x: whole("x"), y: whole("y") }, this.fitting(), places); // at once: each call draws everything anew
+    Object.assign(this, { plotted: this.heads.length, checked: run.evals.length });
+    this.tail.clear();
     this.rest = began + RESTS * (performance.now() - began);
   }
 
@@ -281,9 +297,9 @@ class Chart {
     this.tellUnit();
     this.hint.textContent = !run && !this.lines.length ? "Press Train: the loss curve grows here."
       : uncounted ? "The operations of this run were not counted." : soon ? "The curve begins in a moment." : "";
-    const { id = "", steps = [], status = "", more } = run || {}, drawn = this.heads.length;
+    const { id = "", steps = [], status = "", more } = run || {}, drawn = this.grows ? this.heads.length : this.plotted;
     const late = more || drawn < steps.length; // it has ended, but its points are still on their way
-    const told = late && !GOING.includes(status) ? "loading" : status;
+    const told = late && !this.grows ? "loading" : status;
     Object.assign(this.box.dataset, { run: id, status: told, step: steps[drawn - 1] || 0, points: drawn });
   }
 

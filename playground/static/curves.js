@@ -72,7 +72,7 @@ export function readAt(xs, ys, x) {
 const SUFFIXES = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
 // A number in three digits and a suffix: 1.23M, 45.6G.
-export function si(number) {
+function si(number) {
   const [unit, suffix] = SUFFIXES.find(([unit]) => number >= unit) || [1, ""];
   return `${+(number / unit).toPrecision(3)}${suffix}`;
 }

@@ -2,7 +2,7 @@
 
 import { ask } from "./ask.js";
 import {
-  base, begin, differences, element, emit, form, hasEffect, isOff, load, on, ready, remember, recall, reset, set, show,
+  base, begin, differences, element, emit, form, hasEffect, isOff, load, on, remember, recall, reset, set, show,
   value, words,
 } from "./state.js";
 import { bindCut } from "./cut.js";
@@ -205,5 +205,3 @@ export function duration(seconds) {
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
 }
-
-export { ready };

@@ -14,7 +14,7 @@ const TICK = 52; // px between two steps that are named
 const COLOURS = { attn: "--c-attn", mlp: "--c-mlp", both: "--ink", io: "--c-io" };
 const DASHES = { mlp: "7 3", both: "9 3 2 3", io: "2 3" }; // never colour alone
 
-export const colour = (part) => `var(${COLOURS[part]})`;
+const colour = (part) => `var(${COLOURS[part]})`;
 const NAMES = { attn: "attention", mlp: "MLP", both: "attention + MLP", io: "other parts" };
 
 // What the lines of the parts of `rows` look like.

@@ -11,7 +11,7 @@ const ruler = document.createElement("canvas").getContext("2d");
 // Labels are {x, y, text, colour, strong, atEdge}, x and y in px within the plot; the first is the most important.
 // `room` px lie to the right of it. Returns them with `dy`, the px by which each moves, and shortened where they would
 // be cut; those for which there is no place near by are left out.
-export function place(labels, { width, room, height, font }) {
+function place(labels, { width, room, height, font }) {
   const placed = [];
   for (const label of labels) {
     ruler.font = `${label.strong ? "600 " : ""}12px ${font}`;

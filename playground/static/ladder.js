@@ -1,5 +1,6 @@
 // The ladder: one button a step, presets beyond it, and under it what the chosen one adds, why, and a question.
 
+import { centre } from "./motion.js";
 import { element, emit, form, loadStep, on, ready } from "./state.js";
 
 export function mount(root) {
@@ -35,7 +36,7 @@ function paint(root) {
   for (const button of root.querySelectorAll("button[data-preset]")) {
     const here = button.dataset.preset === chosen.id;
     button.setAttribute("aria-pressed", here);
-    if (here) centre(button);
+    if (here) centre(button, button.closest(".steps"));
   }
   const say = root.querySelector("#say"), more = root.querySelector("#sources");
   say.replaceChildren(element("b", "", `${chosen.title}.`), ` ${chosen.adds} ${chosen.why} `,
@@ -53,10 +54,4 @@ function toLesson(number) {
   Object.assign(made, { type: "button", title: `Step ${number} as a lesson` });
   made.dataset.lesson = number;
   return made;
-}
-
-// Moves the row alone, never the page.
-function centre(button) {
-  const row = button.closest(".steps");
-  row.scrollTo({ left: button.offsetLeft - row.clientWidth / 2 + button.offsetWidth / 2 });
 }

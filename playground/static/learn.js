@@ -7,7 +7,7 @@ import { Errand } from "./learn_errand.js";
 import { Guess } from "./learn_guess.js";
 import { Market } from "./learn_market.js";
 import { math } from "./learn_math.js";
-import { bring } from "./motion.js";
+import { bring, centre } from "./motion.js";
 import { element, emit, form, on, preset, ready, recall, remember } from "./state.js";
 
 const KEY = "gpt-playground-lesson";
@@ -118,7 +118,7 @@ class Learn {
 
   mark(id) {
     for (const button of this.rail.querySelectorAll("button")) {
-      if (button.dataset.step === id) { button.setAttribute("aria-current", "step"); centre(button); }
+      if (button.dataset.step === id) { button.setAttribute("aria-current", "step"); centre(button, button.closest(".rail")); }
       else button.removeAttribute("aria-current");
     }
   }
@@ -177,10 +177,4 @@ class Learn {
   paintModel({ preset: id, lit }) {
     this.find(".sketch figure").replaceChildren(diagram(preset(id).values, { lit, small: true }));
   }
-}
-
-// Moves the rail alone, never the page.
-function centre(button) {
-  const rail = button.closest(".rail");
-  rail.scrollTo({ left: button.offsetLeft - rail.clientWidth / 2 + button.offsetWidth / 2 });
 }

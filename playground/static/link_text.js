@@ -2,7 +2,7 @@
 
 import { form } from "./state.js";
 
-export const ASKED = 200; // letters of a question
+const ASKED = 200; // letters of a question
 const NAMED = 40; // letters of what is repeated to people
 const TEACHER = ["lock", "hide", "ask", "lesson"];
 const SWITCH = { on: true, true: true, 1: true, yes: true, off: false, false: false, 0: false, no: false };

@@ -74,6 +74,7 @@ async function saveTable() {
 
 // On the page's own paper, at twice the size.
 async function savePicture(chart) {
+  chart.rebuild(); // with what has come since it was drawn
   const { plot } = chart, { width, height } = plot._fullLayout;
   const paper = chart.colour("--card"), unit = { xref: "paper", x: 0, yref: "paper", y: 1, xanchor: "left", yanchor: "bottom",
     yshift: 6, xshift: -40, showarrow: false, text: `${chart.view.of} loss, ${chart.seen.bits ? "bits a character" : "nats a token"}`,

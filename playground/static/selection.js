@@ -8,7 +8,7 @@ const KEPT = 400; // runs whose looks are remembered
 const NEUTRALS = [1, 2, 3, 4, 5, 6].map((n) => `--r-${n}`); // of compare.css: of no component
 const DASHES = ["solid", "8px,4px", "2px,3px", "10px,4px,2px,4px", "15px,4px", "5px,2px,2px,2px,2px,2px"];
 
-export const MOST = 24; // of more curves none could be followed
+const MOST = 24; // of more curves none could be followed
 export const FULL = `${MOST} runs are compared at most: untick some first.`;
 
 const known = recall(KEY) || {};

@@ -5,13 +5,13 @@ import { show } from "./state.js";
 import { make, text } from "./svg.js";
 import { isAway, minus, range, signed } from "./study_words.js";
 
-export const ROW = 40; // px of a row; the next one's grid goes on where it ends
+const ROW = 40; // px of a row; the next one's grid goes on where it ends
 const MIDDLE = ROW / 2;
 const LONE = 4; // times as far from the base as any other row
 const EDGE = 2; // percent left free on each side
 
 // Round numbers from `low` to `high`, roughly `about` of them.
-export function ticks(low, high, about) {
+function ticks(low, high, about) {
   const raw = (high - low) / about, unit = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((times) => unit * times).find((wide) => wide >= raw), found = [];
   for (let n = Math.ceil(low / step); n <= Math.floor(high / step + 1e-9); n += 1) found.push(+(n * step).toFixed(10));
@@ -113,7 +113,7 @@ export function positions(values) {
 const TALL = 250, TOP = 22, FOOT = 30;
 
 // Points of a sweep, the base among them: {value, loss, low, high, seeds, base, row}.
-export function sweepPoints(study, present) {
+function sweepPoints(study, present) {
   const { base } = study, points = [];
   for (const row of study.rows) {
     if (row.loss == null || row.value == null) continue;

@@ -21,7 +21,7 @@ const ACTS = [["show", "Show in Train"], ["hide", "Hide in the chart"], ["alone"
   ["tag", "Edit tags"], ["remove", "Delete"]];
 const STATES = { queued: "waiting", running: "training" };
 
-export function icon(name) {
+function icon(name) {
   const svg = make("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" });
   svg.append(make("path", { d: ICONS[name] }));
   return svg;
@@ -160,7 +160,7 @@ function clock(seconds) {
 }
 
 // When, as short as people say it.
-export function ago(seconds, now = Date.now() / 1000) {
+function ago(seconds, now = Date.now() / 1000) {
   const past = now - seconds, day = new Date(1000 * seconds);
   if (past < 60) return "now";
   if (past < 3600) return `${Math.floor(past / 60)} min ago`;

@@ -172,6 +172,32 @@ def test_runs_over_the_limit_show_their_place(visit, server):
     assert server.going() == []
 
 
+TAIL = """() => {
+  const plot = document.querySelector('#chart-root .js-plotly-plot'), { xaxis, yaxis } = plot._fullLayout;
+  const at = (line) => line.points[line.points.length - 1], lines = [...document.querySelectorAll('.tail polyline')];
+  const words = plot.querySelector(".annotation[data-index='0']"), drawn = plot.data.find((t) => t.name === 'batch').x.at(-1);
+  if (lines.length !== 2 || lines[1].points.length < 2 || !words) return null;
+  return { drawn, step: Math.round(xaxis.p2d(at(lines[1]).x)), loss: yaxis.p2d(at(lines[1]).y), words: words.textContent,
+    moved: words.getAttribute('transform') !== null };
+}"""
+
+
+def test_what_comes_between_two_drawings_of_plotly_is_drawn_over_them(visit):
+    visitor = visit()
+    visitor.brief(100_000)
+    visitor.train()
+    visitor.wait_step(200)
+    tail = visitor.page.wait_for_function(TAIL).json_value()
+    assert tail["step"] > tail["drawn"], "nothing that Plotly has not drawn"
+    assert tail["moved"] and tail["words"] == f"this run {tail['loss']:.2f}"
+    visitor.end()
+    visitor.page.wait_for_function("!document.querySelector('.tail polyline')")
+    batch, smooth = visitor.curve("batch"), visitor.curve("training")
+    assert batch["x"][-1] == smooth["x"][-1] == int(visitor.chart["step"])
+    step, loss = min(zip(smooth["x"], smooth["y"]), key=lambda point: abs(point[0] - tail["step"]))
+    assert abs(step - tail["step"]) <= 2 and abs(loss - tail["loss"]) < 1e-3  # px are of single precision
+
+
 def test_a_long_run_comes_in_small_updates_that_leave_the_zoom_and_the_past_alone(visit):
     visitor = visit()
     visitor.brief(50_000)
