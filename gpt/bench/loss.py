@@ -1,14 +1,14 @@
 """Time to a loss, and loss in equal time: our recipes against nanoGPT's for a laptop, trained as nanoGPT trains."""
 
 from collections.abc import Iterator
-from dataclasses import replace as changed
 from time import perf_counter
 
 import torch
 from torch import Tensor, nn
 
 from gpt.bench.plain import plain_model, plain_step
-from gpt.bench.table import Row
+from gpt.bench.speed import our_step
+from gpt.bench.table import Row, in_turn, numbered, ratio
 from gpt.config import RunConfig
 from gpt.data import Dataset, load
 from gpt.device import choose_device
@@ -34,8 +34,7 @@ def rows(dataset: str) -> Iterator[Row]:
     target = AIM.get(dataset, loss)
     yield Row(f"time to {target:.2f}: preset \"fast\"", f"loss {fast:.3f} in {ours:.1f} s", f"{seconds:.1f} s", seconds / ours,
               "12 x", seconds / ours >= 12 and max(first, fast) <= target)
-    best = preset("best").config
-    enough = fitting_steps(replace(best, {"data.dataset": dataset}), seconds)
+    enough = fitting_steps(reference, replace(preset("best").config, {"data.dataset": dataset}))
     taken, lowest = train_ours("best", dataset, enough)
     yield Row(f"loss in the same time: preset \"best\", {enough:,} steps", f"loss {lowest:.3f} in {taken:.1f} s",
               f"loss {loss:.3f}", None, "1.55", lowest <= 1.55 and taken <= 1.02 * seconds)
@@ -84,9 +83,10 @@ def train_steps(cfg: RunConfig, steps: int) -> tuple[float, float]:
     return seconds, evaluate(state.model, data.whole_split(cfg.model.block_size))
 
 
-def fitting_steps(cfg: RunConfig, seconds: float, tried: int = 40) -> int:
-    """How many steps of a config fit into `seconds`, by a trial of some."""
-    short = changed(cfg, train=changed(cfg.train, steps=tried))
-    train_steps(short, 5)
-    taken, _ = train_steps(short, tried)
-    return max(1, int(0.97 * seconds / taken * tried))  # a little less, should the machine slow down
+def fitting_steps(reference: RunConfig, cfg: RunConfig, seconds: float = 10.0) -> int:
+    """How many steps of ours take as long as the reference's whole run, by some of both in turn: the machine's speed drifts."""
+    device, data = choose_device(reference.train.device), load(reference.data, reference.model.block_size)
+    plain = plain_step(plain_model(reference.model, data.tokenizer.vocab_size), data, reference, device)
+    ours = our_step(cfg, load(cfg.data, cfg.model.block_size), device)
+    theirs, taken = in_turn(numbered(plain), ours, seconds=seconds)
+    return max(1, int(0.97 * reference.train.steps * ratio(theirs, taken)))  # a little less, should the machine slow down
