@@ -58,7 +58,7 @@ class Product(Function):
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x W^T + b, x (..., K), W (N, K), b (N) -> (..., N), the fastest way there is for factors of this size."""
-    if x.device.type != "cpu" or x.numel() * weight.shape[0] < SMALL_PRODUCT:
+    if x.numel() * weight.shape[0] < SMALL_PRODUCT or x.device.type != "cpu":
         return F.linear(x, weight, bias)
     if torch.is_autocast_enabled("cpu"):
         with torch.autocast("cpu", enabled=False):

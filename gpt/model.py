@@ -192,8 +192,8 @@ class KVCache:
         if end > self.room:
             raise ValueError(f"{end} tokens do not fit a context of {self.room}: feed the newest ones to a new cache")
         for stored, new in zip(self.layers[layer], (k, v)):
-            stored[:, :, self.length : end] = new
-        return tuple(stored[:, :, :end] for stored in self.layers[layer])
+            stored.narrow(2, self.length, k.shape[2]).copy_(new)
+        return tuple(stored.narrow(2, 0, end) for stored in self.layers[layer])
 
 
 @dataclass
@@ -214,7 +214,7 @@ class FusedLinear(Linear):
         self.parts = parts
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return super().forward(x).split(list(self.parts.values()), dim=-1)
+        return super().forward(x).split_with_sizes(list(self.parts.values()), dim=-1)
 
 
 class Attention(nn.Module):

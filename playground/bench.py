@@ -182,6 +182,7 @@ def first_tokens(requests: int = 15) -> Iterator[Row]:
             run = visitor.train(preset)
             while app.progress()[0] < 20:
                 time.sleep(0.1)
+            visitor.connection.close()  # the server may have, while it was idle
             taken = sorted(first_token(visitor, run) for _ in range(requests))
             visitor.request("do/stop", run=run)
             most = taken[int(0.9 * requests)]
