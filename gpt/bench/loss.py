@@ -83,7 +83,7 @@ def train_steps(cfg: RunConfig, steps: int) -> tuple[float, float]:
     return seconds, evaluate(state.model, data.whole_split(cfg.model.block_size))
 
 
-def fitting_steps(reference: RunConfig, cfg: RunConfig, seconds: float = 10.0) -> int:
+def fitting_steps(reference: RunConfig, cfg: RunConfig, seconds: float = 6.0) -> int:
     """How many steps of ours take as long as the reference's whole run, by some of both in turn: the machine's speed drifts."""
     device, data = choose_device(reference.train.device), load(reference.data, reference.model.block_size)
     plain = plain_step(plain_model(reference.model, data.tokenizer.vocab_size), data, reference, device)

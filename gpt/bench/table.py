@@ -45,7 +45,7 @@ def print_rows(rows: Iterable[Row]) -> None:
         print(row, flush=True)
 
 
-def in_turn(*ways: Callable[[], object], seconds: float = 3.0, least: int = 5) -> list[list[float]]:
+def in_turn(*ways: Callable[[], object], seconds: float = 2.0, least: int = 5) -> list[list[float]]:
     """Seconds that a call of each way takes, measured in turn for `seconds` in all: what disturbs one disturbs all."""
     for way in ways:
         way()  # caches, and what is set up once
