@@ -78,10 +78,12 @@ def test_a_head_is_chosen_and_the_text_shows_where_it_looks(trained):
     seen = page.evaluate("[...document.querySelectorAll('.gaze .tok')].flatMap((t, i) => t.style.background ? [i] : [])")
     assert seen and min(seen) >= 13 and max(seen) <= 20, "it looks further than its context"
     canvas = page.locator(".large canvas")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 30, box["y"] + box["height"] - 8)
     last = page.locator(".gaze .tok").count() - 1
+    for turn in range(20):  # the card may still be settling under the pointer
+        canvas.hover(position={"x": 30 + turn % 2, "y": canvas.bounding_box()["height"] - 8})
+        if page.locator(f".gaze .tok.here[data-i='{last}']").count():
+            break
+        page.wait_for_timeout(100)
     page.wait_for_selector(f".gaze .tok.here[data-i='{last}']")
 
 
